@@ -22,7 +22,7 @@ from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, Usa
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
-from kiejobs.importer.changes import merged, model_changes
+from kiejobs.importer.changes import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.importer.report import (
     CheckedModel,
@@ -249,8 +249,7 @@ def _check(files: ModelFiles, page: str, model: ImportedModel) -> CheckedModel |
     if schema is None:
         problems = files.reading(model.model).problems
         return [f"{problem.place}: {problem.message}" for problem in problems]
-    newer, _ = merged(model.schema, dict(schema))
-    return CheckedModel(model.model, page, tuple(model_changes(schema, newer)), own)
+    return CheckedModel(model.model, page, tuple(page_changes(model.schema, dict(schema))), own)
 
 
 def _exit_code(checked: Sequence[CheckedModel], problems: Sequence[str]) -> ExitCode:

@@ -11,7 +11,7 @@ request that leaves the field out another fingerprint, and buy it again. Rules b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kiejobs.core.fingerprint import canonical
@@ -33,6 +33,7 @@ ABSENT: Final = object()
 _AT_LEAST = ("minLength", "minimum", "exclusiveMinimum", "minItems")
 _AT_MOST = ("maxLength", "maximum", "exclusiveMaximum", "maxItems")
 _OTHERS = ("format", "pattern", "uniqueItems", "multipleOf", "deprecated", "unevaluatedProperties")
+_SOURCE = "x-kiejobs-source"
 _WORDS = {"title", "description", "examples", "$comment", "x-kiejobs-note", "x-kiejobs-hint"}
 
 
@@ -41,7 +42,8 @@ class ModelChange:
     """One difference. `field` is a path like `shots[].prompt`, empty for the model as a whole.
 
     `kind` names the keyword, or is one of: field, values (some of an enum), file_types (some of
-    media_types), choices (of forms). `was` and `now` are its values, ABSENT where there is none.
+    media_types), choices (of forms). `was` and `now` are its values, ABSENT where there is none. `kept`: the page
+    differs from a field with a source of its own, which an import leaves as it is.
     """
 
     field: str
@@ -49,6 +51,7 @@ class ModelChange:
     breaking: bool
     was: Json = ABSENT
     now: Json = ABSENT
+    kept: bool = False
 
 
 def model_changes(was: Form, now: Form) -> list[ModelChange]:
@@ -169,64 +172,64 @@ def _bare(value: Json) -> Json:
 # --- a newer page over the schema in use -------------------------------------------------------------
 
 
+def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
+    """What an import would change in the schema in use; and where a page that is new to it differs from the fields
+    that an import keeps.
+    """
+    changes = model_changes(there, merged(made, there)[0])
+    if any(one.get("sha256") == made[_SOURCE][0]["sha256"] for one in _sources(there)):
+        return changes
+    ours, pages = (_properties(_input_of(one)) for one in (there, made))
+    for name in [name for name in pages if _is_theirs(ours.get(name))]:
+        found = _field(name, ours[name], pages[name])
+        changes += [replace(one, breaking=False, kept=True) for one in found]
+    return changes
+
+
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
-    input_ = mapping(mapping(there.get("properties")).get("input"))
-    input_, notes = _input(made["properties"]["input"], input_)
-    forms = {**_laid_over(made["properties"], there), "input": input_}
+    forms = _laid_over(made, there)
+    ours, pages = (_properties(_input_of(one)) for one in (there, made))
+    kept = [name for name, form in pages.items() if _is_theirs(ours.get(name)) and ours[name] != form]
+    notes = [f"{name}: kept as it is, since it names a source of its own" for name in kept]
+    gone = [name for name in ours if name not in _properties(forms["input"])]
+    notes += [f"{name}: the page does not have it any more; taken out" for name in gone]
+    # Their rules, and those of the page that theirs don't have by title.
+    rules = items_in(_input_of(there).get("allOf"))
+    titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
+    rules = [*rules, *(one for one in _input_of(made).get("allOf", ()) if one.get("title") not in titles)]
+    closed = forms["input"].pop("unevaluatedProperties")
+    forms["input"] |= {**({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    key = "x-kiejobs-source"
-    schema[key] = _sources(made[key][0], there.get(key))
+    schema[_SOURCE] = _with_page(_sources(there), made[_SOURCE][0])
     return (there if schema == there else schema), notes
 
 
-def _input(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
-    old = mapping(there.get("properties"))
-    pages, fields = made["properties"], _laid_over(made["properties"], there)
-    notes = [
-        f"{name}: kept as it is, since it names a source of its own"
-        for name, form in pages.items()
-        if _is_theirs(old.get(name)) and old[name] != form
-    ]
-    for name, field in old.items():
-        if name not in fields and _is_theirs(field):
-            fields[name] = field
-        elif name not in fields:
-            notes.append(f"{name}: the page does not have it any more; taken out")
-    form = _with_words(made, there, None)
-    form |= {"properties": fields, "required": _required(made, there, old)}
-    # Their rules, and those of the page that theirs don't have by title.
-    rules = items_in(there.get("allOf"))
-    titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
-    rules = [*rules, *(one for one in made.get("allOf", ()) if one.get("title") not in titles)]
-    closed = form.pop("unevaluatedProperties")
-    return {**form, **({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}, notes
-
-
 def _laid_over(made: Schema, there: Schema) -> Schema:
-    old = mapping(there.get("properties"))
-    return {name: _over(form, mapping(old.get(name))) for name, form in made.items()}
+    """Their fields where those have a source of their own, the page's with their words otherwise."""
+    old = _properties(there)
+    fields = {name: _over(form, mapping(old.get(name))) for name, form in made["properties"].items()}
+    return fields | {name: form for name, form in old.items() if _is_theirs(form)}
 
 
 def _over(made: Schema, there: Schema) -> Schema:
     """One field with the words that people gave it, and so those within it."""
     if _is_theirs(there):
         return there
-    form = _with_words(made, there, field_description(there))
+    form = {**made, **_words(there, field_description(there))}
+    # Title and description come first.
+    form = {**{key: form[key] for key in ("title", "description") if key in form}, **form}
     for key in ("items", "additionalProperties"):
         if isinstance(form.get(key), dict):
             form[key] = _over(form[key], mapping(there.get(key)))
     if isinstance(form.get("properties"), dict):
-        form["properties"] = _laid_over(form["properties"], there)
+        form["properties"] = _laid_over(form, there)
+    if "required" in form:  # of their own fields, what they require; in their order
+        old, theirs, pages = _properties(there), items_in(there.get("required")), form["required"]
+        names = dict.fromkeys([*theirs, *pages])
+        form["required"] = [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
     return form
-
-
-def _with_words(made: Schema, there: Schema, generated: str | None) -> Schema:
-    """`made` with their words; title and description come first."""
-    form = {**made, **_words(there, generated)}
-    first: Schema = {key: form[key] for key in ("title", "description") if key in form}
-    return {**first, **form}
 
 
 def _words(there: Schema, generated: str | None) -> Schema:
@@ -237,28 +240,32 @@ def _words(there: Schema, generated: str | None) -> Schema:
     return words
 
 
-def _required(made: Schema, there: Schema, old: Schema) -> list[str]:
-    """What the page requires; of their own fields, what they require. In their order."""
-    theirs, pages = there.get("required", ()), made["required"]
-    names = dict.fromkeys([*theirs, *pages])
-    return [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
-
-
-def _sources(source: Schema, there: Any) -> list[Any]:
+def _with_page(old: list[Schema], source: Schema) -> list[Schema]:
     """The page's entry as it is now, unless it is the same page still; all others as they are."""
-    old = [entry for entry in items_in(there) if isinstance(entry, dict)]
     if any(entry.get("sha256") == source["sha256"] for entry in old):
         return old
     return [*(entry for entry in old if entry.get("page") != source["page"]), source]
 
 
 def _model_description(there: Schema) -> str | None:
-    models = mapping(mapping(there.get("properties")).get("model")).get("enum")
+    models = mapping(_properties(there).get("model")).get("enum")
     output = mapping(there.get("x-kiejobs-output")).get("media_type")
     if not isinstance(models, list) or not models or not isinstance(output, str):
         return None
     return model_description(str(models[0]), output)
 
 
+def _sources(there: Schema) -> list[Schema]:
+    return [entry for entry in items_in(there.get(_SOURCE)) if isinstance(entry, dict)]
+
+
+def _properties(form: Schema) -> Schema:
+    return mapping(form.get("properties"))
+
+
+def _input_of(schema: Schema) -> Schema:
+    return mapping(_properties(schema).get("input"))
+
+
 def _is_theirs(field: Any) -> bool:
-    return "x-kiejobs-source" in mapping(field)
+    return _SOURCE in mapping(field)

@@ -231,10 +231,8 @@ def _united(
 ) -> tuple[Schema, Schema | None]:
     own, several = fields_in(node), [fields_in(shape) for shape in shapes]
     fields: Schema = dict(own)
-    for shape in several:
-        for name, form in shape.items():
-            either = name in fields and name not in own
-            fields[name] = _either(fields[name], form) if either else form
+    for name, form in [pair for shape in several for pair in shape.items()]:
+        fields[name] = _either(fields[name], form) if name in fields and name not in own else form
     for name, form in fields.items():
         in_all = name in own or all(name in shape for shape in several)
         if not in_all and "default" in mapping(form):
@@ -243,50 +241,42 @@ def _united(
             fields[name] = {key: value for key, value in form.items() if key != "default"}
     wanted = [names_in(shape.get("required")) for shape in shapes]
     always = [name for name in wanted[0] if all(name in names for names in wanted)]
-    required = list(dict.fromkeys([*names_in(node.get("required")), *always]))
-    united = {**node, "type": "object", "properties": fields, "required": required}
+    united = {**node, "type": "object", "properties": fields}
+    united["required"] = list(dict.fromkeys([*names_in(node.get("required")), *always]))
     choices = [_choice(shape, fields, always, exclusive=exclusive) for shape in shapes]
-    return united, _rule(choices, note) if all(choices) else None
-
-
-def _rule(choices: list[Schema], note: Note) -> Schema | None:
     words = "; or ".join(map(_choice_words, choices))
     rule = {"title": f"the fields must go together: {words}"[:400], "anyOf": choices}
     try:
         Draft202012Validator.check_schema(rule)
     except SchemaError:  # its keywords are copied from the page as they are
         note("which fields go together is not checked: the page's own limits of them are malformed")
-        return None
-    return rule
+        return united, None
+    return united, rule if all(choices) else None
 
 
 def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:
     """What makes a request one of this shape."""
     own = fields_in(shape)
-    needed = names_in(shape.get("required"))
-    required = [name for name in needed if name in fields and name not in always]
-    narrowed: Schema = {}
-    for name, form in own.items():
-        widest = fields[name]
-        if isinstance(form, dict) and isinstance(widest, dict):
-            kept = [key for key in _NARROWING if key in form and form[key] != widest.get(key)]
-            narrowed |= {name: {key: form[key] for key in kept}} if kept else {}
-    foreign = [name for name in fields if name not in own] if exclusive and own else []
-    choice: Schema = {"required": required} if required else {}
-    if narrowed:
-        choice["properties"] = narrowed
-    if foreign:
-        choice["not"] = {"anyOf": [{"required": [name]} for name in foreign]}
-    return choice
+    required = [name for name in names_in(shape.get("required")) if name in fields and name not in always]
+    differs = {
+        name: {key: form[key] for key in _NARROWING if key in form and form[key] != fields[name].get(key)}
+        for name, form in own.items()
+        if isinstance(form, dict) and isinstance(fields[name], dict)
+    }
+    narrowed = {name: limits for name, limits in differs.items() if limits}
+    foreign = [{"required": [name]} for name in fields if name not in own] if exclusive and own else []
+    choice: Schema = {"required": required, "properties": narrowed, "not": {"anyOf": foreign}}
+    given = {"required": required, "properties": narrowed, "not": foreign}
+    return {key: value for key, value in choice.items() if given[key]}
 
 
 def _either(one: Any, other: Any) -> Any:
     """What takes whatever one of the two takes, as far as one schema can."""
     if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
         return other if isinstance(other, dict) else one
-    dropped = {"const", "enum", *_WIDER}
-    if one.get("default") != other.get("default"):
-        dropped.add("default")
+    dropped = {"const", "enum", *_WIDER} | (
+        {"default"} if one.get("default") != other.get("default") else set()
+    )
     merged = {key: value for key, value in one.items() if key not in dropped}
     for name, wider in _WIDER.items():
         if is_number(one.get(name)) and is_number(other.get(name)):

@@ -41,47 +41,51 @@ class ModelIds(NamedTuple):
 def model_ids(
     schema: Any, shown: Iterable[str], calls: dict[str, Any], asked: str | None, choice: str | None
 ) -> ModelIds:
-    """`shown` are the models of examples, `calls` what the operation is called, by part. `asked` is what a discovery API
-    was asked about, `choice` one of those that the page names.
+    """`shown` are the models of examples, `calls` what the operation is called, by part. `asked` is what a discovery
+    API was asked about, `choice` one of those that the page names.
     """
     listed = listed_models(schema)
-    named = {"the schema": listed, "the prose": _in_prose(schema), "the example": _distinct(shown)}
+    prose = str(schema.get("description") or "")[:2_000] if isinstance(schema, dict) else ""
+    named = {
+        "the schema": listed,
+        "the prose": _distinct(_MUST_BE.findall(prose)),
+        "the example": _distinct(shown),
+    }
     named["the question"] = [asked.strip()] if asked else []
     candidates = _distinct(one for several in named.values() for one in several)
-    for part, words in calls.items():
-        named[part] = [one for one in candidates if _slug(one) == _slug(words)]
-    words = _words(candidates, named)
-    if choice is not None:
-        ids, problem = ([choice], None) if choice in candidates else ([], f"{choice} is none of them")
+    named |= {
+        part: [one for one in candidates if _slug(one) == _slug(called)] for part, called in calls.items()
+    }
+    votes = {one: [part for part, several in named.items() if one in several] for one in candidates}
+    words = "the page names " + ", ".join(
+        f"{one[:80]} ({', '.join(by)})" for one, by in [*votes.items()][:10]
+    )
+    if choice is None:
+        ids, problem = (
+            (named["the question"] or _elected(listed, votes)),
+            "they disagree: choose one with --model",
+        )
     else:
-        ids, problem = (named["the question"], None) if asked else _elected(listed, candidates, named)
-    if problem or not ids:
+        ids, problem = ([choice] if choice in candidates else []), f"{choice} is none of them"
+    if not ids:
         none = "nothing says which model `model` stands for"
-        return ModelIds((), (), (f"the page names {words}; {problem}" if candidates else none,))
+        return ModelIds((), (), (f"{words}; {problem}" if candidates else none,))
     wrong = tuple(f"`{one[:80]}` is no name for a model" for one in ids if not IS_ID.fullmatch(one))
     taken = tuple(one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one))
     is_odd = taken and set(candidates) - set(ids)
-    return ModelIds(
-        taken, (f"the page names {words}; taken for {', '.join(taken)}",) if is_odd else (), wrong
-    )
+    return ModelIds(taken, (f"{words}; taken for {', '.join(taken)}",) if is_odd else (), wrong)
 
 
-def _elected(
-    listed: list[str], candidates: list[str], named: dict[str, list[str]]
-) -> tuple[list[str], str | None]:
-    """The ids; or why there is no clear winner."""
-    if len(candidates) < 2 or set(candidates) == set(listed):
-        return candidates, None
-    prose = [one for one in named["the prose"] if one not in listed]
-    votes = {one: sum(one in several for several in named.values()) for one in candidates}
-    votes |= {one: votes[one] + 1 for one in prose}
-    best = max(votes.values())
-    first = [one for one in candidates if votes[one] == best]
+def _elected(listed: list[str], votes: dict[str, list[str]]) -> list[str]:
+    """Without a clear winner none."""
+    prose = [one for one, by in votes.items() if "the prose" in by and one not in listed]
+    if len(votes) < 2 or votes.keys() == set(listed):
+        return list(votes)
+    counts = {one: len(by) + (one in prose) for one, by in votes.items()}
+    first = [one for one, count in counts.items() if count == max(counts.values())]
     if len(listed) > 1 and not prose and set(first) & set(listed):
-        return listed, None
-    if len(first) > 1 or (prose and first[0] not in prose):
-        return [], "they disagree: choose one with --model"
-    return first, None
+        return listed
+    return [] if len(first) > 1 or (prose and first[0] not in prose) else first
 
 
 def listed_models(schema: Any) -> list[str]:
@@ -90,24 +94,9 @@ def listed_models(schema: Any) -> list[str]:
     const, default, example = ([form.get(key)] for key in ("const", "default", "example"))
     for source in (form.get("enum"), const, default, form.get("examples"), example):
         values = source if isinstance(source, list) else []
-        found = _distinct(text for text in values if isinstance(text, str))
-        if found:
+        if found := _distinct(text for text in values if isinstance(text, str)):
             return found
     return []
-
-
-def _in_prose(schema: Any) -> list[str]:
-    prose = schema.get("description") if isinstance(schema, dict) else None
-    return _distinct(_MUST_BE.findall(prose[:2_000])) if isinstance(prose, str) else []
-
-
-def _words(candidates: list[str], named: dict[str, list[str]]) -> str:
-    """`a/b (the schema, the operation), a/c (the prose)`."""
-    parts = []
-    for one in candidates[:10]:
-        by = [part for part, several in named.items() if one in several]
-        parts.append(f"{one[:80]} ({', '.join(by)})")
-    return ", ".join(parts)
 
 
 def _distinct(names: Iterable[str]) -> list[str]:

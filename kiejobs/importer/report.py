@@ -128,12 +128,16 @@ def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
         yield f"  `kiejobs models import` makes one of {sanitize(one.page)}"
         return
     yield f"{paint.bold(sanitize(one.model))} ({sanitize(one.where)})"
-    signs = {True: paint.error("breaking"), False: paint.good("harmless")}
+    signs = {"breaking": paint.error, "harmless": paint.good, "kept": str}
     rows = (
-        (signs[change.breaking], sanitize(change.field) or "it", change_words(change))
+        (signs[_effect(change)](_effect(change)), sanitize(change.field) or "it", change_words(change))
         for change in _worst_first(one.changes)
     )
     yield from (f"  {line}" for line in columns(rows))
+
+
+def _effect(change: ModelChange) -> str:
+    return "breaking" if change.breaking else "kept" if change.kept else "harmless"
 
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
@@ -168,7 +172,7 @@ def _markdown_block(one: CheckedModel, room: int) -> str:
     if not one.known:
         return f"### {code(one.model)}\n\nThere is no schema of it here yet ({code(one.page)})."
     rows = [
-        f"| {'**breaking**' if change.breaking else 'harmless'} "
+        f"| {'**breaking**' if change.breaking else _effect(change)} "
         f"| {cell(change.field or 'the model')} | {cell(change_words(change))} |"
         for change in _worst_first(one.changes)
     ]
@@ -201,6 +205,7 @@ def _change(change: ModelChange) -> dict[str, Json]:
         "field": change.field,
         "kind": change.kind,
         "breaking": change.breaking,
+        "kept": change.kept,
         "was": None if change.was is ABSENT else change.was,
         "now": None if change.now is ABSENT else change.now,
         "words": change_words(change),
@@ -214,7 +219,7 @@ def _worst_first(changes: Sequence[ModelChange]) -> list[ModelChange]:
 def _rebuys(checked: Sequence[CheckedModel]) -> bool:
     """Did a default come, go or change?"""
     return any(
-        change.kind == "default"
+        (change.kind == "default" and not change.kept)
         or (change.kind == "field" and isinstance(change.now, dict) and "default" in change.now)
         for one in checked
         for change in one.changes
@@ -245,23 +250,22 @@ _YES_OR_NO = {
     "deprecated": ("is deprecated now", "is not deprecated any more"),
 }
 _LIMITS = {
-    "minLength": "at least {} characters",
-    "maxLength": "at most {} characters",
-    "minimum": "at least {}",
-    "maximum": "at most {}",
-    "exclusiveMinimum": "more than {}",
-    "exclusiveMaximum": "less than {}",
-    "minItems": "at least {} entries",
-    "maxItems": "at most {} entries",
-    "multipleOf": "in steps of {}",
-    "pattern": "like {}",
-    "max_bytes": "files of at most {}",
-}
+    "minLength": "at least {} characters", "maxLength": "at most {} characters",
+    "minimum": "at least {}", "maximum": "at most {}",
+    "exclusiveMinimum": "more than {}", "exclusiveMaximum": "less than {}",
+    "minItems": "at least {} entries", "maxItems": "at most {} entries",
+    "multipleOf": "in steps of {}", "pattern": "like {}", "max_bytes": "files of at most {}",
+}  # fmt: skip
 _READS_OTHERWISE = re.compile(r"-?[0-9][0-9.eE+-]*|true|false|null")
 
 
 def change_words(change: ModelChange) -> str:
     """`takes 4k too`, `at most 500 characters, was 1,000`."""
+    kept = ", by the page; kept as it is, since it names a source of its own"
+    return _words(change) + (kept if change.kept else "")
+
+
+def _words(change: ModelChange) -> str:
     kind, was, now = change.kind, change.was, change.now
     if kind in _YES_OR_NO:
         return _YES_OR_NO[kind][0 if now is True else 1]
@@ -269,15 +273,14 @@ def change_words(change: ModelChange) -> str:
         return f"takes {'no ' if change.breaking else ''}keys of other names now"
     if kind == "field":
         return _field(now)
-    old, new = _value(kind, was), _value(kind, now)
     if kind in _LIMITS:
-        words = _LIMITS[kind]
-        if now is ABSENT:
-            return f"without a limit now, was {words.format(old)}"
-        return f"{words.format(new)} now, was {'without a limit' if was is ABSENT else old}"
-    gone, come, other = _WORDS[kind]
-    words = gone if now is ABSENT else come if was is ABSENT else other
-    return words.format(was=old, now=new)
+        limit = _LIMITS[kind]
+        gone, come = f"without a limit now, was {limit.format('{was}')}", f"{limit.format('{now}')} now, was "
+        phrases = (gone, f"{come}without a limit", f"{come}{{was}}")
+    else:
+        phrases = _WORDS[kind]
+    words = phrases[0 if now is ABSENT else 1 if was is ABSENT else 2]
+    return words.format(was=_value(kind, was), now=_value(kind, now))
 
 
 def _field(now: Json) -> str:

@@ -220,37 +220,35 @@ def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
 
 
 def related(given: Schema) -> list[str]:
-    """`given` are the properties of one object."""
-    fields = {name: one for name, one in by_name(given).items() if isinstance(one, dict)}
+    """Notes on fields whose prose speaks of another in a condition, or bars a value of it."""
+    fields = {name: one for name, one in by_name(given).items() if name and isinstance(one, dict)}
     found = []
     for name, one in fields.items():
-        prose = one.get("description")
-        others = _named(name, prose[:MOST_CHARACTERS], fields) if isinstance(prose, str) else []
+        prose = str(one.get("description") or "")[:MOST_CHARACTERS]
+        sentences = [part for part in _PARTS.split(prose) if _TIES.search(part.lower())]
+        bars = " ".join(plain_prose(part).lower() for part in sentences if _BARS.search(part.lower()))
+        others = [
+            other
+            for other in fields
+            if other != name
+            and (
+                any(other in part and re.search(_spoken(other), part) for part in sentences)
+                or any(
+                    re.search(rf"\b{re.escape(value)}\b", bars)
+                    for value in _values(fields[other]) - _values(one)
+                )
+            )
+        ]
         if others:
             ties = f"{name[:80]}: prose ties it to {', '.join(others)[:200]}"
             found.append(f"{ties}; a rule between fields is for you to write")
     return found
 
 
-def _named(name: str, prose: str, fields: Schema) -> list[str]:
-    """Other fields that a sentence speaks of, or bars a value of."""
-    sentences = [one for one in _PARTS.split(prose) if _TIES.search(one.lower())]
-    bars = [plain_prose(one).lower() for one in sentences if _BARS.search(one.lower())]
-    others = [other for other in fields if other not in {name, ""}]
-    values = {other: _values(fields[other]) - _values(fields[name]) for other in others}
-    return [
-        other
-        for other in others
-        if any(_speaks_of(one, other) for one in sentences)
-        or any(re.search(rf"\b{re.escape(v)}\b", one) for one in bars for v in values[other])
-    ]
-
-
-def _speaks_of(sentence: str, other: str) -> bool:
+def _spoken(name: str) -> str:
     """A name of several words, or one in quotes: `prompt` alone is a word like any other."""
-    quote = "" if "_" in other else f"[{_QUOTES}]"
-    pattern = rf"{quote}(?<![\w./-]){re.escape(other)}(?![\w/]){quote}"
-    return other in sentence and re.search(pattern, sentence) is not None
+    quote = "" if "_" in name else f"[{_QUOTES}]"
+    return rf"{quote}(?<![\w./-]){re.escape(name)}(?![\w/]){quote}"
 
 
 def _values(form: Schema) -> set[str]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import html
 import json
-import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.document.nodes import Source
@@ -65,8 +65,7 @@ _RULE = re.compile(r"^[\s|:-]+$")
 _YES = re.compile(r"^\W*(?:yes|true|required|是|必填|必需|✅|✓|✔)", re.IGNORECASE)
 _CODE = re.compile(r"`{1,3}([^`\n]{1,500})`{1,3}")
 _BLOCK = re.compile(r"(?:`{3,9}|~{3,9})[^`\n]{0,99}\n(.*?)\n[ \t]{0,12}(?:`{3}|~{3})", re.DOTALL)
-_LIST = re.compile(r"^(?:array|list)\s*(?:<|\[|\(|of\s+)\s*([a-z]+)|^([a-z]+)\s*\[\]", re.IGNORECASE)
-_INNER = re.compile(r"^([a-z]+)\s*<\s*([a-z]+)\s*>", re.IGNORECASE)
+_TYPE = re.compile(r"([a-z]+)(?:\s*([<\[(]|of\s)\s*([a-z]*))?")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
 
@@ -143,36 +142,16 @@ def _fenced(text: str) -> list[str]:
 
 
 def _value(name: str, block: str) -> tuple[Any, list[str]]:
+    """JSON goes through the YAML reader too, which bounds depth and numbers."""
     if block.lstrip().startswith("{"):
-        try:
-            return _encodable(json.loads(block, parse_int=_number, parse_float=_number)), []
-        except (ValueError, RecursionError):
-            pass  # YAML in braces, or broken: the reader below tells where
+        with suppress(ValueError, RecursionError):  # YAML in braces, or broken: the reader reports the place
+            block = json.dumps(json.loads(block), ensure_ascii=False)
     if not _SPACED.search(block):
         # YAML takes no tabs for indentation. Where nothing else is used for it, it is plain what they mean.
         block = _TABBED.sub(lambda found: "  " * len(found[0]), block)
-    document, problems = read_document(Source(name, block.encode()))
+    document, problems = read_document(Source(name, block.encode("utf-8", "replace")))
     wrong = [f"{problem.place or name}: {problem.message}" for problem in problems]
     return (None if document is None else document.root), wrong[:MOST_NOTES]
-
-
-def _number(written: str) -> float | str:
-    """What JSON can't hand on exactly stays text, as it does with our YAML reader."""
-    if written.lstrip("-").isdecimal():
-        return int(written) if len(written) < 16 else written
-    number = float(written)
-    return number if math.isfinite(number) else written
-
-
-def _encodable(value: Any) -> Any:
-    """Without halves of surrogate pairs, which no UTF-8 can carry, and with finite numbers."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_encodable(item) for item in value]
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _openapi(name: str, value: Any, problems: list[str]) -> ApiDocument | None:
@@ -242,16 +221,15 @@ def _form(facts: dict[str, str]) -> Schema:
 
 
 def _type(words: str) -> Schema:
-    words = words.strip("`* \n").replace("\\", "").replace("`", "")
-    items = _LIST.match(words)
-    if items:
-        return {"type": "array", "items": {"type": (items[1] or items[2]).lower().rstrip("s")}}
-    inner = _INNER.match(words)
-    if inner:
-        kind, form = inner[1].lower(), inner[2].lower()
-        return {"type": form} if kind == "enum" else {"type": kind, "format": form}
-    kind = re.split(r"[\s,(\uff08]", words, maxsplit=1)[0].lower()
-    return {"type": "array", "items": {"type": "string"}} if kind == "array" else {"type": kind}
+    """`array<string>`, `string[]`, `list of urls`; `enum<string>`; `string<uri>`; `string, optional`."""
+    found = _TYPE.match(re.sub(r"[`*\\]", "", words).strip().lower())
+    kind, mark, inner = found.groups("") if found else ("", "", "")
+    if kind in {"array", "list"} or mark == "[":
+        item = inner.rstrip("s") if inner else "string" if kind in {"array", "list"} else kind
+        return {"type": "array", "items": {"type": item}}
+    if mark == "<":
+        return {"type": inner} if kind == "enum" else {"type": kind, "format": inner}
+    return {"type": kind}
 
 
 def _plain_list(words: str) -> list[str]:
