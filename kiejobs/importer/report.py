@@ -128,7 +128,7 @@ def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
         yield f"  `kiejobs models import` makes one of {sanitize(one.page)}"
         return
     yield f"{paint.bold(sanitize(one.model))} ({sanitize(one.where)})"
-    signs = {"breaking": paint.error, "harmless": paint.good, "kept": str}
+    signs = {"breaking": paint.error, "harmless": paint.good, "kept": paint.dim}
     rows = (
         (signs[_effect(change)](_effect(change)), sanitize(change.field) or "it", change_words(change))
         for change in _worst_first(one.changes)
