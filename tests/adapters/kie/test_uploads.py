@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from kiejobs.ports import Moved
+
 KEY = "k-3c1f7a0e9b"
 DATA = b"RIFF....WEBP" + bytes(range(256)) * 2_000
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -38,9 +40,11 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def uploaded(url: str, folder: Path, file: LocalFile = CUP) -> outcomes.UploadOutcome:
+def uploaded(
+    url: str, folder: Path, file: LocalFile = CUP, moved: Moved | None = None
+) -> outcomes.UploadOutcome:
     async def go() -> outcomes.UploadOutcome:
-        uploads = KieUploads(url, Secret(KEY), LocalFolder(folder))
+        uploads = KieUploads(url, Secret(KEY), LocalFolder(folder), moved=moved)
         try:
             return await uploads.upload(file)
         finally:
@@ -70,8 +74,14 @@ def parts(server: RawServer) -> dict[str, Any]:
 
 
 def test_it_sends_the_file_under_the_name_of_its_content(folder: Path) -> None:
+    heard: list[tuple[str, str, int | None, int | None]] = []
     with raw_server(answering(told())) as server:
-        assert uploaded(server.url, folder) == outcomes.UploadStored(URL)
+        stored = uploaded(server.url, folder, moved=lambda *news: heard.append(news))
+    assert stored == outcomes.UploadStored(URL)
+    *under_way, end = heard
+    assert end == ("uploading", CUP.path, None, None)
+    assert [done for _, _, done, _ in under_way][-1] == len(DATA)
+    assert {size for _, _, _, size in under_way} == {len(DATA)}
     found, head = parts(server), server.requests[0][0]
     assert head.startswith("POST /api/file-stream-upload HTTP/1.1")
     assert f"authorization: bearer {KEY}" in head.lower()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from kiejobs.ports import Moved
+
 DATA = video("one")
 MP4 = {"Content-Type": "video/mp4"}
 AT = "2026-11-22T08:44:27.501Z"
@@ -80,9 +82,10 @@ def collect(
     private: bool = True,
     times: int = 1,
     boot: str | None = None,
+    moved: Moved | None = None,
 ) -> CollectOutcome:
     async def go() -> CollectOutcome:
-        artifacts = FileArtifacts(root, AddressRule(private_too=private), boot=boot)
+        artifacts = FileArtifacts(root, AddressRule(private_too=private), boot=boot, moved=moved)
         try:
             for _ in range(times):
                 outcome = await artifacts.collect(url, path, key="t1", media_type="video/mp4")
@@ -108,6 +111,20 @@ def test_a_file_comes_home_whole_with_its_hash(host: Host, tmp_path: Path) -> No
     assert outcome == FileRecord(PATH, digest, len(DATA), "video/mp4", unsigned)
     assert (tmp_path / PATH).read_bytes() == DATA
     assert parts(tmp_path) == []
+
+
+def test_it_says_how_far_a_file_is_and_when_it_is_over(host: Host, tmp_path: Path) -> None:
+    heard: list[tuple[str, str, int | None, int | None]] = []
+    host.replies = [cut, whole]
+    for broken_off in (True, False):
+        collect(host.url, tmp_path, moved=lambda *news: heard.append(news))
+        what, names, done, sizes = zip(*heard, strict=True)
+        assert (set(what), set(names)) == ({"downloading"}, {PATH})
+        assert (done[-1], sizes[-1]) == (None, None)
+        assert sizes[-2] == len(DATA)
+        assert (done[-2] == len(DATA)) is not broken_off
+        assert list(done[:-1]) == sorted(done[:-1])
+        heard.clear()
 
 
 def of_version(data: bytes, tag: str, *, sent: int | None = None) -> Callable[[Request], Reply]:
