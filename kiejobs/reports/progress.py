@@ -65,6 +65,7 @@ class Tally:
     _states: Counter[str] = field(default_factory=Counter)
     _open: dict[str, Decimal] = field(default_factory=dict)
     _settled_at: list[float] = field(default_factory=list)
+    _planned: str | None = None
 
     def move(self, address: str, state: str, now: float = 0.0, charged: Decimal | None = None) -> bool:
         """Note a job's state; is it another one than before? `charged` None: as planned."""
@@ -102,10 +103,13 @@ class Tally:
     def figures(self, now: float) -> tuple[str, str, str]:
         """Credits, rate, time, in words; empty where there is nothing to say of them yet."""
         money = rate = ""
+        if self._planned is None:  # once, since there may be 100,000 prices
+            planned = sum(filter(None, self.prices.values()), Decimal(0))
+            self._planned = "" if None in self.prices.values() else f" of {credits_text(planned)}"
         if self.prices:
-            known = None not in self.prices.values()
-            of = f" of {credits_text(sum(filter(None, self.prices.values()), Decimal(0)))}" if known else ""
-            money = f"{credits_text(self.charged)}{of} credits charged, {credits_text(self.held)} held"
+            money = (
+                f"{credits_text(self.charged)}{self._planned} credits charged, {credits_text(self.held)} held"
+            )
         minutes, seconds = divmod(int(now - self.begun), 60)
         hours, minutes = divmod(minutes, 60)
         time = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
@@ -128,7 +132,7 @@ def _roughly(seconds: float) -> str:
 # --- lines for logs ----------------------------------------------------------------------------------
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
-"""How much is said: errors only; how far the whole is, and what needs a person; what becomes of each job, too."""
+"""How much is printed: errors only; how far the run is, and what needs a person; every state of every job."""
 
 _PASSING = frozenset({"downloading", "uploading"})
 """Worth a glance on a terminal, not a line in a log."""
@@ -138,8 +142,8 @@ _ALIKE = frozenset({"not submitted", "retrying"})
 
 _STATE = 13
 _LONGEST = 160
-_EVERY = 5.0  # seconds between two lines on the whole, at the least
-_ALIVE = 300.0  # seconds after which it is said once more: CI servers end what is silent for long
+_EVERY = 5.0  # seconds between two lines on the run, at the least
+_ALIVE = 300.0  # seconds after which a line is due without news: CI servers end what is silent for long
 
 
 class LineProgress:
@@ -153,7 +157,7 @@ class LineProgress:
     """
 
     moved = None
-    """Nobody reads in a log how many bytes of a file have come."""
+    """A log has no use for the bytes of a file that is on its way."""
 
     def __init__(
         self,
@@ -212,7 +216,7 @@ class LineProgress:
             self._report(line, address, (state,))
 
     def _summarize(self, now: float) -> None:
-        """Where it is time to."""
+        """A line on the run, where one is due."""
         is_over = self._is_news and self._tally.settled == self._tally.total
         if not is_over and now < self._next + (0 if self._is_news else _ALIVE):
             return
