@@ -137,7 +137,7 @@ QUIET, NORMAL, VERBOSE = -1, 0, 1
 _PASSING = frozenset({"downloading", "uploading"})
 """Worth a glance on a terminal, not a line in a log."""
 
-_ALIKE = frozenset({"not submitted", "retrying"})
+_ALIKE = frozenset({"not submitted", "not_accepted", "retrying"})
 """What keeps one job waiting keeps others, too: a log has it once for all of them."""
 
 _STATE = 13
