@@ -6,8 +6,8 @@ thread of rich as well. Notes stay on the screen; the rest goes when it ends.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Self, TextIO, TypeAlias, cast
@@ -16,21 +16,8 @@ from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.text import Text
 
-from kiejobs.reports.progress import (
-    NORMAL,
-    VERBOSE,
-    QuietStream,
-    Tally,
-)
-from kiejobs.reports.terminal import (
-    Paint,
-    pad,
-    plural,
-    sanitize,
-    shortened_at_word,
-    state_words,
-    width,
-)
+from kiejobs.reports.progress import NORMAL, VERBOSE, QuietStream, Tally
+from kiejobs.reports.terminal import Paint, pad, plural, sanitize, shortened_at_word, state_words, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -100,7 +87,7 @@ class LiveProgress:
     ) -> None:
         self._clock = clock
         self._tally = Tally(total, prices or {}, clock())
-        self._transfers = Transfers()
+        self._moving: dict[tuple[str, str], tuple[int, int | None]] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS)
         self._notes: set[str] = set()
         self._look = Look(Paint(color), title, is_ascii="utf" not in QuietStream(stream).encoding.lower())
@@ -135,18 +122,23 @@ class LiveProgress:
     def moved(self, doing: str, name: str, done: int | None, size: int | None) -> None:
         """So many bytes of a file have been moved, out of `size`; None: it is over."""
         with self._lock:
-            self._transfers.moved((doing, name), done, size)
+            if done is None:
+                self._moving.pop((doing, name), None)
+            else:
+                self._moving[doing, name] = done, size
 
     def _drawn(self, columns: int) -> list[str]:
         now = self._clock()
         with self._lock:
             events = () if self._verbosity == VERBOSE else tuple(self._events)
-            moving = self._transfers.lines(now)
-            return drawn(self._tally, now, columns, self._look, moving=moving, events=events)
+            return drawn(self._tally, now, columns, self._look, moving=self._moving, events=events)
 
 
 Event: TypeAlias = "tuple[str, str, str]"
 """State, address and note."""
+
+Moving: TypeAlias = "Mapping[tuple[str, str], tuple[int, int | None]]"
+"""By what is done with a file and its name: how many bytes of it are there, out of how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +156,15 @@ def drawn(
     columns: int,
     look: Look,
     *,
-    moving: Sequence[str] = (),
-    events: Iterable[Event] = (),
+    moving: Moving,
+    events: Iterable[Event],
 ) -> list[str]:
     """Lines of at most `columns`: what does not fit is left out, the last first; nothing is cut within a word."""
     jobs = [look.paint.status(text, word) for word, text in tally.counts().items()]
     money, rate, time = tally.figures(now)
     lines = [_bar(tally, time, columns, look), *_packed(jobs, columns, 4)]
     lines += _packed((money, rate, look.title), columns, 2)
-    lines += [shortened_at_word(line, columns) for line in moving]
+    lines += [shortened_at_word(line, columns) for line in _moving(moving)]
     return lines + [_event_line(event, columns, look.paint) for event in events]
 
 
@@ -210,40 +202,10 @@ def _event_line(event: Event, columns: int, paint: Paint) -> str:
     return paint.status(words) + cut[len(words) :] if cut.startswith(words) else cut
 
 
-# --- files on their way ------------------------------------------------------------------------------
-
-_SAMPLES = 40  # of the last five seconds
-
-
-@dataclass(slots=True)
-class Transfers:
-    """Files that are being downloaded and uploaded, in bytes, by what is done with them and their name."""
-
-    _now: dict[tuple[str, str], tuple[int, int | None]] = field(default_factory=dict)
-    _moved: Counter[str] = field(default_factory=Counter)
-    _samples: defaultdict[str, deque[tuple[float, int]]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=_SAMPLES))
-    )
-
-    def moved(self, what: tuple[str, str], done: int | None, size: int | None) -> None:
-        before, _ = self._now.get(what, (None, None))
-        if done is None:
-            self._now.pop(what, None)
-            return
-        self._moved[what[0]] += max(done - (done if before is None else before), 0)
-        self._now[what] = done, size
-
-    def lines(self, now: float) -> list[str]:
-        """`downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s`, called as often as it is drawn."""
-        return [self._line(doing, now) for doing in sorted({doing for doing, _ in self._now})]
-
-    def _line(self, doing: str, now: float) -> str:
-        files = [sizes for (what, _), sizes in self._now.items() if what == doing]
-        sizes = [size for _, size in files if size is not None]
-        of = f" of {sum(sizes) / 1e6:,.1f}" if len(sizes) == len(files) else ""
-        samples = self._samples[doing]
-        samples.append((now, self._moved[doing]))
-        seconds, moved = now - samples[0][0], self._moved[doing] - samples[0][1]
-        pace = f", {moved / 1e6 / seconds:,.1f} MB/s" if seconds > 1 else ""
-        there = f"{sum(done for done, _ in files) / 1e6:,.1f}"
-        return f"{doing} {plural(len(files), 'file')}: {there}{of} MB{pace}"
+def _moving(files: Moving) -> Iterator[str]:
+    """`downloading 3 files: 12.4 of 40.2 MB`."""
+    for doing in sorted({doing for doing, _ in files}):
+        sizes = [size for (what, _), size in files.items() if what == doing]
+        there, expected = (sum(filter(None, numbers)) / 1e6 for numbers in zip(*sizes, strict=True))
+        of = "" if None in dict(sizes).values() else f" of {expected:,.1f}"
+        yield f"{doing} {plural(len(sizes), 'file')}: {there:,.1f}{of} MB"

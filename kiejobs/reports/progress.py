@@ -13,15 +13,7 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
-from kiejobs.reports.terminal import (
-    Paint,
-    credits_text,
-    inert,
-    pad,
-    sanitize,
-    shortened,
-    state_words,
-)
+from kiejobs.reports.terminal import Paint, credits_text, inert, pad, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

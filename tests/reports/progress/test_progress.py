@@ -22,7 +22,7 @@ import pytest
 
 from kiejobs.app.execute import progress_on
 from kiejobs.app.output import Screen
-from kiejobs.reports.live_progress import LiveProgress, Look, Transfers, drawn
+from kiejobs.reports.live_progress import LiveProgress, Look, drawn
 from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress, QuietStream, Tally
 from kiejobs.reports.terminal import Paint, width
 from tests.support.bench import FAST, judged
@@ -239,14 +239,17 @@ def half_way() -> Tally:
 
 LONG = "tea/pour[duration=10,resolution=1080p,style=hand-drawn,light=golden,brand=Aurora]"
 EVENTS = [("failed", LONG, "the prompt was refused by the provider's safety system"), ("collected", "a", "")]
-MOVING = ["downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s"]
+MOVING = {("downloading", name): (4_100_000, 13_400_000) for name in "abc"}
 TITLE = "run 20261130T220057123Z-a1b2c3"
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
 def test_a_terminal_is_filled_and_nothing_breaks_within_a_word(columns: int) -> None:
     look = Look(Paint(color=True), TITLE)
-    all_of_it = [*MOVING, *(f"{state:13}  {address}  {note}" for state, address, note in EVENTS)]
+    all_of_it = [
+        "downloading 3 files: 12.3 of 40.2 MB",
+        *(f"{state:13}  {address}  {note}" for state, address, note in EVENTS),
+    ]
     shown = drawn(half_way(), 120, columns, look, moving=MOVING, events=EVENTS)
     bar, *rest = map(uncolored, shown)
     assert width(bar) == columns
@@ -261,15 +264,15 @@ def test_a_terminal_is_filled_and_nothing_breaks_within_a_word(columns: int) -> 
 
 def test_a_wide_terminal_shows_all_and_a_narrow_one_what_matters_most() -> None:
     tally, look = half_way(), Look(Paint(color=False), TITLE)
-    assert drawn(tally, 120, 80, look, moving=MOVING) == [
+    assert drawn(tally, 120, 80, look, moving=MOVING, events=[]) == [
         "█" * 22 + "░" * 28 + " 27/60  2:00, about 2 min left",
         "12 not started   1 waiting   12 queuing   8 generating   24 success   1 fail",
         "2 in doubt",
         "384 of 960 credits charged, 368 held   13.5 jobs/min",
         "run 20261130T220057123Z-a1b2c3",
-        "downloading 3 files: 12.4 of 40.2 MB, 8.1 MB/s",
+        "downloading 3 files: 12.3 of 40.2 MB",
     ]
-    assert drawn(tally, 120, 30, look, moving=MOVING) == [
+    assert drawn(tally, 120, 30, look, moving=MOVING, events=[]) == [
         "█" * 8 + "░" * 10 + " 27/60  2:00",
         "12 not started   1 waiting",
         "12 queuing   8 generating",
@@ -277,26 +280,30 @@ def test_a_wide_terminal_shows_all_and_a_narrow_one_what_matters_most() -> None:
         "2 in doubt",
         "13.5 jobs/min",
         "run 20261130T220057123Z-a1b2c3",
-        "downloading 3 files: 12.4 of…",
+        "downloading 3 files: 12.3 of…",
     ]
 
 
 def test_a_terminal_that_has_no_blocks_gets_a_bar_of_signs() -> None:
     tally = Tally(2)
     tally.move("a", "collected")
-    assert drawn(tally, 0, 14, Look(Paint(color=False), is_ascii=True))[0] == "#####----- 1/2"
+    assert (
+        drawn(tally, 0, 14, Look(Paint(color=False), is_ascii=True), moving={}, events=[])[0]
+        == "#####----- 1/2"
+    )
 
 
-def test_files_on_their_way_are_summed_up_with_how_fast_they_come() -> None:
-    files = Transfers()
-    assert files.lines(0) == []
-    for name in "ab":
-        files.moved(("downloading", name), 1_000_000, 20_000_000)
-    files.moved(("uploading", "c"), 500_000, None)
-    assert files.lines(0) == ["downloading 2 files: 2.0 of 40.0 MB", "uploading 1 file: 0.5 MB"]
-    files.moved(("downloading", "a"), 9_000_000, 20_000_000)
-    files.moved(("uploading", "c"), None, None)
-    assert files.lines(2) == ["downloading 2 files: 10.0 of 40.0 MB, 4.0 MB/s"]
+def test_files_on_their_way_are_added_up() -> None:
+    stream = io.StringIO()
+    with LiveProgress(stream, 1) as progress:
+        progress.moved("downloading", "a", 1_000_000, 20_000_000)
+        progress.moved("downloading", "b", 1_000_000, 20_000_000)
+        progress.moved("uploading", "c", 500_000, None)
+    assert "downloading 2 files: 2.0 of 40.0 MB\nuploading 1 file: 0.5 MB\n" in stream.getvalue()
+    with progress:
+        progress.moved("uploading", "c", None, None)
+    assert "MB" in stream.getvalue().rpartition("\x1b[?25l")[2]
+    assert "uploading" not in stream.getvalue().rpartition("\x1b[?25l")[2]
 
 
 def shown_live(*told: tuple[str, ...], color: bool = True, verbosity: int = NORMAL) -> str:
