@@ -285,7 +285,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
     looks = execution.settings.checks and HAS_MEDIA
-    checks, is_unfit = _checked(jobs, space, ledger) if looks else ({}, False)
+    with screen.busy("checking the results"):
+        checks, is_unfit = _checked(jobs, space, ledger) if looks else ({}, False)
     code = _exit_code({_verdict(job, ledger) for job in jobs}, end, execution, is_unfit=is_unfit)
     del jobs  # made again for the report: while manifests are written, 100,000 take much room
     reason, why = execution.spending.stopped, execution.spending.why or ""

@@ -81,7 +81,7 @@ class Screen:
             raise JournalProblem(f"can't write to stdout: {error.strerror or error}") from error
 
     @contextmanager
-    def busy(self, doing: str, after: float = 1.0) -> Iterator[None]:
+    def busy(self, doing: str | Callable[[], str], after: float = 1.0) -> Iterator[None]:
         """Around what may take long and prints nothing: `after` so many seconds a terminal shows it, and how long it takes."""
         if not self.live or self.quiet:
             yield
@@ -89,7 +89,8 @@ class Screen:
         begun, shown = monotonic(), ExitStack()
 
         def line(columns: int) -> list[str]:
-            return [shortened_at_word(f"{sanitize(doing)}: {monotonic() - begun:.0f} s", columns)]
+            what = sanitize(doing if isinstance(doing, str) else doing())
+            return [shortened_at_word(f"{what}: {monotonic() - begun:.0f} s", columns)]
 
         def show() -> None:
             from kiejobs.reports.live_progress import LiveLines  # noqa: PLC0415 - rich is slow, and most is quick

@@ -52,7 +52,8 @@ def gallery(
 
 def _document(shown: Sequence[Shown], shelf: Shelf, how: GalleryOptions, screen: Screen) -> dict[str, Any]:
     """Of picks only those whose files are here. Raises UsageProblem where none is left."""
-    document: dict[str, Any] = document_of(shown, shelf)
+    with screen.busy("drawing the posters"):
+        document: dict[str, Any] = document_of(shown, shelf)
     if how.picks:
         lacking = [
             job["address"] for job in document["jobs"] if not any(file["src"] for file in job["files"])

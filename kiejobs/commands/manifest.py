@@ -77,10 +77,10 @@ def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
     """
     space = open_workspace(where)
     look = _decoder(space) if decode else None
-    history, found, is_damaged = verify_journals(space)
     files = 0
-    if not is_damaged:
-        for finding in _files(space, history, look):
+    with screen.busy(lambda: f"verifying {plural(files, 'file')}" if files else READING):
+        history, found, is_damaged = verify_journals(space)
+        for finding in () if is_damaged else _files(space, history, look):
             files += 1
             found += [finding] if finding is not None else []
     journals = len(history.records)
