@@ -7,7 +7,9 @@ Two sessions leave the lock file aside and try the lowest and the newest release
 from __future__ import annotations
 
 import itertools
+import subprocess
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +32,11 @@ WHEEL = ".[media,serve,team,timeline]"
 def check(session: nox.Session) -> None:
     """What CI runs: style, the architecture's walls, types, all tests. One environment for all of it."""
     install_locked(session)
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("lint-imports", "--no-cache")
-    session.run("mypy")
+    with compiled(session):
+        session.run("ruff", "check", ".")
+        session.run("ruff", "format", "--check", ".")
+        session.run("lint-imports", "--no-cache")
+        session.run("mypy")
     run_tests(session)
 
 
@@ -118,9 +121,18 @@ def install_unlocked(session: nox.Session, *words: str) -> None:
     session.install("-q", "--no-deps", "--force-reinstall", ".")
 
 
+@contextmanager
+def compiled(session: nox.Session) -> Iterator[None]:
+    """Meanwhile the tests' modules are compiled on another core: once, and not by each of those who share the tests."""
+    words = (Path(session.bin) / "pytest", "--collect-only", "-qq", "-p", "no:xdist")
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):  # noqa: S603 - ours
+        yield
+
+
 def run_tests(session: nox.Session) -> None:
-    # Four at once on two cores: many tests wait for processes. The last tests go to whoever is free.
-    parallel = ("-n", "4", "--dist", "worksteal")
+    # Four at once on two cores: many tests wait for processes. A file's tests share what they prepare, and
+    # tests/conftest.py has the long ones first.
+    parallel = ("-n", "4", "--dist", "loadfile", "--no-loadscope-reorder")
     # Not in nox's own temporary folder: it lies in this repository, and some tests want to be in none.
     env = {"KIEJOBS_TESTS_WHEEL": "1", "TMPDIR": tempfile.gettempdir()}
     session.run("pytest", *parallel, *session.posargs, env=env)

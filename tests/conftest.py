@@ -5,6 +5,7 @@ proves nothing.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from tests.support.bench import Bench, judged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.judge.server import Judge
     from tests.support.postgres import Postgres
@@ -26,6 +26,16 @@ for _name in (*PROXIES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")
+
+LONG = ("docs", "gallery", "proofs", "gitops", "benchmarks", "commands", "adapters")
+"""Folders whose tests take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: where several processes share them, none works on while the others are done."""
+    here = Path(__file__).parent
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(here).parts[0], len(LONG)))
 
 
 @pytest.fixture

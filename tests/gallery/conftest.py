@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
 
 from tests.support.bench import Bench
 from tests.support.chromium import CHROMIUM, Visitor, launched
@@ -40,8 +42,23 @@ FAST = ("--sandbox", "--speed", "400")
 
 @pytest.fixture(scope="session")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """16 jobs, all of them rehearsed, and their gallery: to be copied, since it takes seconds to draw their cards."""
-    folder = tmp_path_factory.mktemp("tea")
+    """16 jobs, all of them rehearsed, and their gallery: to be copied, since it takes seconds to draw their cards.
+
+    Where several processes share the tests, the first who needs it makes it for all of them.
+    """
+    room = tmp_path_factory.getbasetemp()
+    room = room.parent if "PYTEST_XDIST_WORKER" in os.environ else room
+    folder = room / "tea"
+    with FileLock(room / "tea.lock"):
+        if not folder.exists():
+            rehearse(room / "tea.part")
+            (room / "tea.part").rename(folder)
+    return folder
+
+
+def rehearse(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+    folder.mkdir()
     (folder / "tea.yaml").write_text(JOB_FILE)
     (folder / "cup.png").write_bytes(picture("png", (640, 360)))
     made = Bench(folder, "http://127.0.0.1:9")
@@ -49,7 +66,6 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert (
         made.do("gallery", "tea.yaml", "--sandbox").out == "rehearsal/gallery/index.html: 16 jobs, 16 clips\n"
     )
-    return folder
 
 
 @pytest.fixture(scope="module")
