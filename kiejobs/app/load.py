@@ -133,8 +133,12 @@ def load_all(wanted: JobFileOptions, names: Sequence[str]) -> list[LoadedJobFile
     return loaded
 
 
-def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFile | None, Problems]:
-    """All problems, and what there is in spite of them. Raises UsageProblem, InvalidJobFile for variables."""
+def try_to_load(
+    wanted: JobFileOptions, folder: JobFolder, models: KnownModels | None = None
+) -> tuple[LoadedJobFile | None, Problems]:
+    """All problems, and what there is in spite of them; with other `models` than the project's, where they are given.
+    Raises UsageProblem, InvalidJobFile for variables.
+    """
     source = read_source(wanted.file)
     if not names_only.is_enough(source.data.decode("utf-8", "replace")):
         render_process().start()  # it comes up while the rest is read
@@ -147,7 +151,7 @@ def try_to_load(wanted: JobFileOptions, folder: JobFolder) -> tuple[LoadedJobFil
     problems = Problems([*found, *refused])
     if jobfile is None:
         return None, _with_lines(problems, (document, *given), folder)
-    models = KnownModels(folder.root)
+    models = models or KnownModels(folder.root)
     for entry in jobfile.entries:
         models.spec(entry.model or "")
     outside = not wanted.sandbox and private_host(api_base(wanted.base_url)) is None

@@ -525,6 +525,11 @@ async def opened(
         await downloads.close()
 
 
+def discovery_transport(space: Workspace) -> httpx.AsyncBaseTransport | None:
+    """For questions about models: the sandbox in a rehearsal, else None, which is the network."""
+    return _rehearsal(space, None, calls_back=False) if space.sandbox else None
+
+
 def _rehearsal(
     space: Workspace, addresses: Mapping[str, Sequence[str]] | None, *, calls_back: bool
 ) -> httpx.AsyncBaseTransport:

@@ -250,6 +250,13 @@ REHEARSAL = stacked(
     flag("--faults", metavar="FILE", help="Faults that the sandbox imitates, as a YAML file."),
 )  # fmt: skip
 
+STAND_IN = stacked(
+    BASE_URL,
+    flag("--sandbox", is_flag=True, help="Ask the sandbox, which sells what is known here."),
+    REHEARSAL,
+    given("where", Locations),
+)
+
 SINCE = flag("--changed-since", "since", metavar="REV",
              help="Only job files that changed since this git revision, or whose includes did.")  # fmt: skip
 

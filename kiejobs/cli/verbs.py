@@ -509,6 +509,22 @@ def models_import() -> None:
     """
 
 
+@models.command(name="sync")
+@click.argument("names", metavar="[MODEL]...", nargs=-1, **o.completed("models"))
+@flag("--check", is_flag=True, help="Write nothing; exit with 3 where something has changed.")
+@flag("--yes", is_flag=True, help="Don't ask before writing; for CI.")
+@flag("--rate", type=o.rate, default="1/1s", show_default=True, help="Ask at most COUNT times per PERIOD.")
+@o.STAND_IN
+@format_flag()
+@verb_of("models_sync")
+def models_sync() -> None:
+    """Update this project's model schemas and prices from the vendor's API.
+
+    Shows what changes for models, prices and job files, then asks before it writes. Without a MODEL all that the
+    vendor lists are looked at. An interrupted sync goes on where it was.
+    """
+
+
 @models.command(name="check")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @format_flag("markdown")

@@ -276,7 +276,7 @@ def seconds_of(retry_after: str | None) -> float | None:
 
 def download_url(status: int, body: bytes) -> str | outcomes.Unanswered:
     """A bare URL in `data` [D]; code 422 for URLs that the API did not make [O]."""
-    data = _data_in(status, body)
+    data = data_in(status, body)
     if isinstance(data, str | outcomes.Unanswered):
         return data
     return outcomes.Unanswered("no URL in the answer", "200")
@@ -284,14 +284,14 @@ def download_url(status: int, body: bytes) -> str | outcomes.Unanswered:
 
 def balance(status: int, body: bytes) -> Decimal | outcomes.Unanswered:
     """Credits on the account: documented as an integer, seen as a float."""
-    data = _data_in(status, body)
+    data = data_in(status, body)
     if isinstance(data, outcomes.Unanswered):
         return data
     found = decimal_of(data)
     return outcomes.Unanswered("no number in the answer", "200") if found is None else found
 
 
-def _data_in(status: int, body: bytes) -> Json | outcomes.Unanswered:
+def data_in(status: int, body: bytes) -> Json | outcomes.Unanswered:
     """Of an answer that says 200."""
     envelope = read_envelope(body)
     if envelope is None or envelope.code is None:
@@ -450,7 +450,7 @@ def _addresses(value: Json) -> tuple[str, ...]:
 
 def task_record(status: int, body: bytes) -> outcomes.TaskRecord | outcomes.Unanswered:
     """What the API says was sent for a task: `param`, whose `input` is JSON text itself [O]."""
-    data = _data_in(status, body)
+    data = data_in(status, body)
     if not isinstance(data, dict):
         unread = outcomes.Unanswered("no task in the answer", "200")
         return data if isinstance(data, outcomes.Unanswered) else unread

@@ -1,0 +1,64 @@
+"""A project's own schemas and prices, as files.
+
+In: a project's root, schemas and prices that were checked. Out: the names of what was written, or why not. Touches: disk,
+never through a link.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.models import FOLDER
+from kiejobs.adapters.storage.output_folder import first_link, write_atomically
+from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.prices.edit import NEW, entry, with_prices
+from kiejobs.core.prices.table import FILE as PRICES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kiejobs.adapters.project.root import Root
+    from kiejobs.core.prices.table import ModelPrice
+
+
+def schema_bytes(schema: Mapping[str, Any]) -> bytes:
+    """As `models import` writes it."""
+    return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_schema(root: Root, model: str, schema: Mapping[str, Any]) -> str:
+    """Its name. Raises UsageProblem where it can't be written."""
+    return _write(root, f"{FOLDER}/{model}.json", schema_bytes(schema))
+
+
+def newer_prices(root: Root, prices: Sequence[ModelPrice]) -> str:
+    """The text of the project's prices with these in it. Raises UsageProblem where that has to be done by hand."""
+    there = root.find(PRICES)
+    text = NEW if there is None else read_source(there).data.decode("utf-8-sig", "replace")
+    newer = with_prices(text, prices)
+    if newer is None:
+        wanted = "".join(map(entry, prices))
+        raise UsageProblem(
+            f"{there} can't be edited in place", hint=f"write these entries into it:\n{wanted}"
+        )
+    return newer
+
+
+def write_prices(root: Root, text: str) -> str:
+    """Their name. Raises UsageProblem where they can't be written."""
+    return _write(root, PRICES, text.encode())
+
+
+def _write(root: Root, name: str, data: bytes) -> str:
+    path = Path(root.seen(name))
+    try:
+        link = first_link([path], root.path)
+        if link is not None:
+            raise UsageProblem(f"{link} is a symbolic link, and nothing is written through one")
+        write_atomically(path, data)
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
+        raise UsageProblem(f"can't write {path}: {error}") from error
+    return path.as_posix()

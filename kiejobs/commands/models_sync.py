@@ -1,0 +1,285 @@
+"""`kiejobs models sync [MODEL...]`: the vendor's models of today into the project's schemas and prices.
+
+In: models' ids, or none for all that the vendor lists. Out: what changes, for models and for job files; then, once a
+person or `--yes` agrees, schemas below `schemas/models` and `prices.yaml`. Touches: the vendor's discovery routes, with
+the key; disk.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from kiejobs.adapters.kie.discovery import PATH, Discovery, KeptAnswers
+from kiejobs.adapters.project.files import read_schema
+from kiejobs.app.catalogue.effects import effects
+from kiejobs.app.catalogue.files import newer_prices, schema_bytes, write_prices, write_schema
+from kiejobs.app.load import KnownModels
+from kiejobs.app.project import discovery_transport, open_workspace, require_key
+from kiejobs.core.diagnostics import (
+    Cancelled,
+    ExitCode,
+    InvalidJobFile,
+    SpendingStopped,
+    UsageProblem,
+)
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.wording import shorten
+from kiejobs.core.ledger.outcomes import Unanswered
+from kiejobs.core.models.schema_check import read_model
+from kiejobs.core.models.spec import IS_ID, read_spec
+from kiejobs.core.prices.prose import is_complete, price_in
+from kiejobs.core.prices.table import PriceTable, aged_prices
+from kiejobs.importer.changes import merged, model_changes
+from kiejobs.importer.page import read_page
+from kiejobs.importer.report import CheckedModel, check_document
+from kiejobs.reports.models_sync import PriceNews, SyncView, sync_document, sync_text
+from kiejobs.reports.terminal import plural
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from kiejobs.adapters.system import Secret
+    from kiejobs.app.options import Locations
+    from kiejobs.app.output import Screen
+    from kiejobs.app.project import Workspace
+    from kiejobs.core.prices.table import ModelPrice
+
+_KEY = {"401", "403"}
+_LATER = {None, "429", "455"}
+_EACH = 20  # models between two lines of progress
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the vendor says: documents and prices by model, and what is wrong. `listed`: None where the list was not asked for."""
+
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    prices: dict[str, str | None] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    skipped: int = 0
+    listed: set[str] | None = None
+
+
+def models_sync(
+    names: Sequence[str],
+    where: Locations,
+    rate: tuple[int, float],
+    screen: Screen,
+    *,
+    yes: bool,
+    check: bool,
+) -> ExitCode:
+    """Exit 0 where all is up to date (then), 3 with `check` where it is not, 1 where a named model could not be read, 5
+    where the key is refused, 2 where the vendor can't be asked to the end.
+    """
+    for name in names:
+        if not IS_ID.fullmatch(name):
+            raise UsageProblem(
+                f"`{shorten(name)}` is not a model's id", hint="`kiejobs models list` shows ids"
+            )
+    space = open_workspace(where)
+    known = KnownModels(space.root)
+    known.catalogue()
+    if known.problems().fatal:
+        raise InvalidJobFile(known.problems())
+    kept = KeptAnswers(space.root.path, space.origin)
+    said = anyio.run(_ask, names, space, require_key(space), kept, rate, screen)
+    view, schemas, prices = _compared(said, names, known, space)
+    if schemas or prices.models:
+        text = newer_prices(space.root, tuple(prices)) if prices.models else None
+        if not check:
+            _confirm(view, screen, yes=yes)
+            view.written.extend(write_schema(space.root, model, schema) for model, schema in schemas.items())
+            view.written.extend([] if text is None else [write_prices(space.root, text)])
+    kept.forget()
+    if view.written and not yes and screen.form == "text":
+        screen.say(f"wrote {plural(len(view.written), 'file')}")
+    else:
+        screen.answer(sync_document, sync_text, view)
+    if check and view.is_news:
+        return ExitCode.CHANGES_PENDING
+    return ExitCode.SOME_FAILED if names and view.problems else ExitCode.DONE
+
+
+def _confirm(view: SyncView, screen: Screen, *, yes: bool) -> None:
+    """Raises Cancelled where the answer is no, UsageProblem where there is no terminal."""
+    if yes:
+        return
+    screen.say(sync_text(view, color=screen.color_err))
+    if screen.ask is None:
+        raise UsageProblem("no terminal to confirm on", hint="add --yes, or --check to write nothing")
+    if not screen.ask("Write these schemas and prices into the project?"):
+        raise Cancelled("Cancelled; nothing was written.")
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+
+async def _ask(
+    names: Sequence[str],
+    space: Workspace,
+    key: Secret,
+    kept: KeptAnswers,
+    rate: tuple[int, float],
+    screen: Screen,
+) -> _Said:
+    """Raises SpendingStopped, or UsageProblem where asking on makes no sense; what was answered is kept."""
+    said = _Said()
+    pace = rate[1] / rate[0]
+    discovery = Discovery(
+        space.base, key, space.clock(), kept, pace=pace, transport=discovery_transport(space)
+    )
+    try:
+        models = list(dict.fromkeys(names)) or await _listed(discovery, said)
+        for number, model in enumerate(models):
+            if number and number % _EACH == 0 and not screen.quiet:
+                screen.say(
+                    f"asked about {number} of {len(models)} models; {pace * (len(models) - number):.0f} s left"
+                )
+            await _one(discovery, model, said)
+    finally:
+        await discovery.close()
+    return said
+
+
+async def _listed(discovery: Discovery, said: _Said) -> list[str]:
+    found = await discovery.offers()
+    if isinstance(found, Unanswered):
+        raise _stopped(found, PATH)
+    offers, said.problems = found
+    said.listed = {offer.model for offer in offers}
+    said.skipped = sum(offer.other for offer in offers)
+    said.prices = {offer.model: offer.price for offer in offers if offer.price is not None}
+    return [offer.model for offer in offers if not offer.other]
+
+
+async def _one(discovery: Discovery, model: str, said: _Said) -> None:
+    """Its document, and its price where the list did not say it."""
+    document = await discovery.schema(model)
+    if isinstance(document, Unanswered):
+        _pass_over(document, model, said)
+        return
+    said.documents[model] = document
+    if model not in said.prices:
+        price = await discovery.price(model)
+        if isinstance(price, Unanswered):
+            _pass_over(price, model, said)
+        else:
+            said.prices[model] = price
+
+
+def _pass_over(unanswered: Unanswered, model: str, said: _Said) -> None:
+    if unanswered.by_edge or unanswered.code in _KEY | _LATER:
+        raise _stopped(unanswered, model)
+    code = "" if unanswered.code == "200" else f"the API answers {unanswered.code}: "
+    said.problems.append(f"{model}: {code}{unanswered.message}")
+
+
+def _stopped(unanswered: Unanswered, what: str) -> SpendingStopped | UsageProblem:
+    code = "" if unanswered.code is None or unanswered.by_edge else f"the API answers {unanswered.code}: "
+    message = f"{what}: {code}{unanswered.message}"
+    if unanswered.code in _KEY and not unanswered.by_edge:
+        return SpendingStopped(message, hint="check KIE_API_KEY")
+    return UsageProblem(
+        message, hint="`kiejobs models sync` goes on where it was: answers are kept for a day"
+    )
+
+
+# --- comparing --------------------------------------------------------------------------------------
+
+
+def _compared(
+    said: _Said, names: Sequence[str], known: KnownModels, space: Workspace
+) -> tuple[SyncView, dict[str, dict[str, Any]], PriceTable]:
+    """For people; the schemas to write; the prices to write."""
+    today = space.clock().now().date()
+    schemas: dict[str, dict[str, Any]] = {}
+    checked: list[CheckedModel] = []
+    for model, document in said.documents.items():
+        found = _model(model, document, known, space, today)
+        if isinstance(found, str):
+            said.problems.append(f"{model}: {found}")
+            continue
+        entry, schema = found
+        checked.append(entry)
+        if entry.status != "unchanged":
+            schemas[model] = schema
+    priced = _prices(said, schemas, known, today)
+    news = {one.model: one.now for one in priced if one.now is not None}
+    changed, used = effects(space.root, schemas, PriceTable(news))
+    gone = () if said.listed is None else sorted((set(known.files.own) | used) - said.listed)
+    view = SyncView(
+        origin=space.origin,
+        models=check_document(checked, ())["models"],
+        prices=[one for one in priced if one.now or one.model in {*names, *used}],
+        in_prose=sum(one.now is None for one in priced),
+        files=changed,
+        gone=tuple(gone),
+        skipped=said.skipped,
+        problems=said.problems,
+    )
+    return view, schemas, PriceTable(news)
+
+
+def _model(
+    model: str, document: dict[str, Any], known: KnownModels, space: Workspace, today: date
+) -> tuple[CheckedModel, dict[str, Any]] | str:
+    """How it changes, with its newer schema; or why there is none."""
+    page = f"{space.origin}{PATH}/{model}/schema"
+    try:
+        reading = read_page(page, json.dumps(document, ensure_ascii=False), imported=today.isoformat())
+    except RecursionError:
+        return "its document is nested too deeply"
+    made = next((one for one in reading.models if one.model == model), None)
+    if made is None:
+        others = ", ".join(one.model for one in reading.models)
+        return f"its document is about {others}" if others else "; ".join(reading.problems)
+    before, own = known.files.get(model), known.files.own.get(model)
+    if before is None and own is not None:
+        return f"the schema in use is broken: `kiejobs models show {model}`"
+    newer = made.schema if before is None else merged(made.schema, dict(before))[0]
+    wrong = read_model(Source(page, schema_bytes(newer)), model, read_schema("model.schema.json")).problems
+    if wrong:
+        return f"what was made of it is not our form: {wrong[0].message}"
+    if before is None:
+        return CheckedModel(model, page, known=False), newer
+    return CheckedModel(model, page, tuple(model_changes(before, newer)), own), newer
+
+
+def _prices(
+    said: _Said, schemas: dict[str, dict[str, Any]], known: KnownModels, today: date
+) -> list[PriceNews]:
+    """Those that are other than in use; and those in words that nobody can calculate with, without a price."""
+    found = []
+    table = known.catalogue().prices
+    for model in said.documents:
+        text = said.prices.get(model)
+        spec = read_spec(schemas[model]) if model in schemas else known.spec(model)
+        if text is None or spec is None:
+            continue
+        was, now = table.of(model), price_in(text, spec, today.isoformat())
+        if now is not None and was is not None and _agree(now, was):
+            is_old = any(one.old for one in aged_prices(table, [model], today))
+            found += [PriceNews(model, text, was, now, confirmed=True)] if is_old else []
+        elif now is not None and is_complete(now, spec):
+            found.append(PriceNews(model, text, was, now))
+        else:
+            found.append(PriceNews(model, text, was))
+    return found
+
+
+def _agree(now: ModelPrice, was: ModelPrice) -> bool:
+    """Do both ask the same for each request that the newer one speaks of?"""
+    for line in now.lines:
+        request: dict[str, Any] = dict(line.when)
+        for price in (now, was):
+            if price.quantity is not None:
+                request.setdefault(price.quantity, 100)
+        if now.credits(request) != was.credits(request):
+            return False
+    return now.unit == was.unit or now.quantity is not None or was.quantity is None

@@ -1,0 +1,217 @@
+"""What `models sync` shows before it writes, and the document of it.
+
+In: a `SyncView`. Out: text; the document of schemas/documents/models-sync.schema.json. Touches nothing.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.reports.models import price_range
+from kiejobs.reports.terminal import Paint, columns, credits_text, plural, sanitize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from decimal import Decimal
+    from typing import Protocol
+
+    from kiejobs.core.document.nodes import Json
+    from kiejobs.core.prices.table import ModelPrice
+
+    class JobEffect(Protocol):
+        """One job before and after; no fingerprint after where it can't be made any more."""
+
+        @property
+        def address(self) -> str: ...
+        @property
+        def was(self) -> str: ...
+        @property
+        def now(self) -> str | None: ...
+        @property
+        def credits_was(self) -> Decimal | None: ...
+        @property
+        def credits_now(self) -> Decimal | None: ...
+
+    class FileEffect(Protocol):
+        """One job file: new errors, and the jobs that become others."""
+
+        @property
+        def file(self) -> str: ...
+        @property
+        def problems(self) -> Sequence[str]: ...
+        @property
+        def jobs(self) -> Sequence[JobEffect]: ...
+
+
+_MOST = 20  # lines of one kind
+_WIDE = 100
+_SHORT = 12  # digits of a fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class PriceNews:
+    """A price in the vendor's words. `was` is in use; `now` is set where the words are certain; `confirmed`: the same, of today."""
+
+    model: str
+    text: str
+    was: ModelPrice | None
+    now: ModelPrice | None = None
+    confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncView:
+    """`models` as `models check` documents them; `in_prose` prices are in words only, of which `prices` has those of
+    models in use; `gone` are models in use that the vendor lists no more; `skipped` are sold by other routes.
+    """
+
+    origin: str
+    models: Sequence[Mapping[str, Any]]
+    prices: Sequence[PriceNews]
+    in_prose: int
+    files: Sequence[FileEffect]
+    gone: Sequence[str]
+    skipped: int
+    problems: Sequence[str]
+    written: list[str] = field(default_factory=list)
+
+    @property
+    def is_news(self) -> bool:
+        """Is there something to write?"""
+        return any(one["status"] != "unchanged" for one in self.models) or any(one.now for one in self.prices)
+
+
+def sync_text(view: SyncView, *, color: bool = False) -> str:
+    """Models, prices, job files, what is wrong; then a line that counts."""
+    paint = Paint(color)
+    blocks = [list(_model(one, paint)) for one in view.models if one["status"] not in {"unchanged", "new"}]
+    fresh = [sanitize(one["model"]) for one in view.models if one["status"] == "new"]
+    blocks += [[paint.bold("New here"), *_wrapped(", ".join(fresh))]] if fresh else []
+    blocks += _section("Prices", [line for one in view.prices for line in _price(one, paint)], paint)
+    blocks += _section("Job files", [line for one in view.files for line in _file(one, paint)], paint)
+    blocks += _section("Not in the vendor's list", _wrapped(", ".join(map(sanitize, view.gone))), paint)
+    problems = [f"  {sanitize(one)}" for one in view.problems]
+    blocks += _section("Could not be read", _cut(problems), paint)
+    blocks += _section("Written", [f"  {sanitize(name)}" for name in view.written], paint)
+    return "\n\n".join("\n".join(block) for block in [*blocks, [_sum(view)]])
+
+
+def _section(title: str, lines: Sequence[str], paint: Paint) -> list[list[str]]:
+    return [[paint.bold(title), *lines]] if lines else []
+
+
+def _model(one: Mapping[str, Any], paint: Paint) -> Iterator[str]:
+    yield f"{paint.bold(sanitize(one['model']))} ({sanitize(one['file'] or 'bundled')})"
+    signs = {True: paint.error("breaking"), False: paint.good("harmless")}
+    changes = sorted(one["changes"], key=lambda change: not change["breaking"])
+    rows = [
+        (signs[each["breaking"]], sanitize(each["field"]) or "it", sanitize(each["words"]))
+        for each in changes
+    ]
+    yield from (f"  {line}" for line in columns(rows))
+
+
+def _price(one: PriceNews, paint: Paint) -> Iterator[str]:
+    was = f"{price_range(one.was)} (as of {sanitize(one.was.date)})" if one.was else "no price here"
+    name = sanitize(one.model)
+    if one.now is None:
+        yield f"  {name}: {was}; the vendor's words are not certain, so it stays:"
+        yield from _wrapped(sanitize(" ".join(one.text.split())), "    ")
+    elif one.confirmed:
+        yield f"  {name}: {price_range(one.now)}, as before"
+    else:
+        yield f"  {name}: {paint.good(price_range(one.now))}, was {was}"
+
+
+def _file(one: FileEffect, paint: Paint) -> Iterator[str]:
+    yield f"  {sanitize(one.file)}"
+    yield from _cut([f"    {paint.error('error')}: {sanitize(problem)}" for problem in one.problems])
+    yield from _cut([f"    {sanitize(job.address)}: {_job(job)}" for job in one.jobs])
+
+
+def _job(job: JobEffect) -> str:
+    if job.now is None:
+        return "can't be made any more"
+    words = []
+    if job.now != job.was:
+        words.append(f"another request ({job.was[:_SHORT]} -> {job.now[:_SHORT]}): a run would buy it again")
+    if job.credits_now != job.credits_was:
+        words.append(f"{credits_text(job.credits_now)} credits, was {credits_text(job.credits_was)}")
+    return "; ".join(words)
+
+
+def _sum(view: SyncView) -> str:
+    counts = {name: sum(one["status"] == name for one in view.models) for name in _STATUSES}
+    parts = [f"{count} {name}" for name, count in counts.items() if count]
+    prices = sum(one.now is not None for one in view.prices)
+    parts += [f"{plural(prices, 'price')} to write"] if prices else []
+    parts += [f"{plural(view.in_prose, 'price')} in words only"] if view.in_prose else []
+    parts += [f"{view.skipped} not sold as jobs"] if view.skipped else []
+    parts += [plural(len(view.problems), "problem")] if view.problems else []
+    return f"{plural(len(view.models), 'model')} compared with {view.origin}: {', '.join(parts) or 'nothing'}"
+
+
+_STATUSES = ("breaking", "changed", "new", "unchanged")
+
+
+def _cut(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - _MOST
+    return [*lines[:_MOST], *([f"    and {more:,} more"] if more > 0 else [])]
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, _WIDE, initial_indent=indent, subsequent_indent=indent)
+
+
+def sync_document(view: SyncView) -> dict[str, Json]:
+    return {
+        "format_version": FORMAT_VERSION,
+        "origin": view.origin,
+        "changes": view.is_news,
+        "models": [dict(one) for one in view.models],
+        "prices": [
+            {
+                "model": one.model,
+                "words": one.text,
+                "was": _lines(one.was),
+                "now": _lines(one.now),
+            }
+            for one in view.prices
+        ],
+        "prices_in_words_only": view.in_prose,
+        "job_files": [
+            {
+                "file": one.file,
+                "problems": list(one.problems),
+                "jobs": [
+                    {
+                        "address": job.address,
+                        "fingerprint": {"was": job.was, "now": job.now},
+                        "credits": {
+                            "was": money_or_null(job.credits_was),
+                            "now": money_or_null(job.credits_now),
+                        },
+                    }
+                    for job in one.jobs
+                ],
+            }
+            for one in view.files
+        ],
+        "not_listed": list(view.gone),
+        "problems": list(view.problems),
+        "written": list(view.written),
+    }
+
+
+def _lines(price: ModelPrice | None) -> Json:
+    if price is None:
+        return None
+    return {
+        "per": price.unit,
+        "quantity": price.quantity,
+        "date": price.date,
+        "credits": [{"when": dict(one.when), "credits": money_or_null(one.credits)} for one in price.lines],
+    }
