@@ -534,4 +534,5 @@ def models_check() -> None:
 
     PAGE is what `models import` takes. Exits with 0 if nothing changed, 3 if something did, 1 if that breaks job
     files, 2 if a page can't be read.
+    `models sync` asks the vendor's API instead.
     """

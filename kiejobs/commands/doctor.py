@@ -113,7 +113,8 @@ def _prices(space: Workspace) -> str:
     counts = f"{own} of the project's own, " if own else ""
     stated = f"{counts}{len(table.models) - own} bundled"
     old = [f"{one.model} ({one.price.date})" for one in aged if one.old and one.price is not None]
-    return f"{stated}; older than {OLD_AFTER} days: {', '.join(old)}" if old else stated
+    mend = "; `kiejobs models sync` asks the vendor"
+    return f"{stated}; older than {OLD_AFTER} days: {', '.join(old)}{mend}" if old else stated
 
 
 def _network(space: Workspace) -> Iterator[Check]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 _KEY = {"401", "403"}
 _LATER = {None, "429", "455"}
+_LONGEST_TITLE = 200  # characters
 _EACH = 20  # models between two lines of progress
 
 
@@ -60,6 +61,7 @@ class _Said:
 
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     prices: dict[str, str | None] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     skipped: int = 0
     listed: set[str] | None = None
@@ -153,6 +155,7 @@ async def _listed(discovery: Discovery, said: _Said) -> list[str]:
         raise _stopped(found, PATH)
     offers, said.problems = found
     said.listed = {offer.model for offer in offers}
+    said.titles = {offer.model: offer.title for offer in offers}
     said.skipped = sum(offer.other for offer in offers)
     said.prices = {offer.model: offer.price for offer in offers if offer.price is not None}
     return [offer.model for offer in offers if not offer.other]
@@ -168,7 +171,7 @@ async def _one(discovery: Discovery, model: str, said: _Said) -> None:
     if model not in said.prices:
         price = await discovery.price(model)
         if isinstance(price, Unanswered):
-            _pass_over(price, model, said)
+            _pass_over(price, f"price of {model}", said)
         else:
             said.prices[model] = price
 
@@ -262,7 +265,8 @@ def _prices(
         spec = read_spec(schemas[model]) if model in schemas else known.spec(model)
         if text is None or spec is None:
             continue
-        was, now = table.of(model), price_in(text, spec, today.isoformat())
+        title = f"{said.titles.get(model, '')} {_summary(said.documents[model])}"
+        was, now = table.of(model), price_in(text, spec, today.isoformat(), title)
         if now is not None and was is not None and _agree(now, was):
             is_old = any(one.old for one in aged_prices(table, [model], today))
             found += [PriceNews(model, text, was, now, confirmed=True)] if is_old else []
@@ -271,6 +275,17 @@ def _prices(
         else:
             found.append(PriceNews(model, text, was))
     return found
+
+
+def _summary(document: dict[str, Any]) -> str:
+    """What the document calls its model."""
+    paths = document.get("paths")
+    posts = (
+        [one.get("post") for one in paths.values() if isinstance(one, dict)]
+        if isinstance(paths, dict)
+        else []
+    )
+    return " ".join(str(post.get("summary"))[:_LONGEST_TITLE] for post in posts[:1] if isinstance(post, dict))
 
 
 def _agree(now: ModelPrice, was: ModelPrice) -> bool:

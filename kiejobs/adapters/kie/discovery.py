@@ -44,6 +44,7 @@ _FRESH = timedelta(days=1)
 _MOST_KEPT = 64 * 2**20  # bytes
 _MOST_MODELS = 2_000
 _LONGEST_PRICE = 4_000  # characters
+_LONGEST_TITLE = 200
 _ELSEWHERE = {"chat"}
 """Tasks of models that other routes than createTask sell."""
 
@@ -53,6 +54,7 @@ class Offer:
     """One entry of the vendor's list. `price` is prose, None where the list has none. `other`: not sold by createTask."""
 
     model: str
+    title: str
     price: str | None
     other: bool = False
 
@@ -140,7 +142,8 @@ class Discovery:
                 continue
             tasks = entry.get("taskType")
             words = {str(one).lower() for one in tasks} if isinstance(tasks, list) else set()
-            offers.setdefault(name, Offer(name, _prose(entry), bool(words) and words <= _ELSEWHERE))
+            title = str(entry.get("title"))[:_LONGEST_TITLE]
+            offers.setdefault(name, Offer(name, title, _prose(entry), bool(words) and words <= _ELSEWHERE))
         return list(offers.values()), wrong
 
     async def schema(self, model: str) -> dict[str, Any] | Unanswered:

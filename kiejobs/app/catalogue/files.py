@@ -37,10 +37,11 @@ def write_schema(root: Root, model: str, schema: Mapping[str, Any]) -> str:
 def newer_prices(root: Root, prices: Sequence[ModelPrice]) -> str:
     """The text of the project's prices with these in it. Raises UsageProblem where that has to be done by hand."""
     there = root.find(PRICES)
-    text = NEW if there is None else read_source(there).data.decode("utf-8-sig", "replace")
-    newer = with_prices(text, prices)
+    wanted = "".join(map(entry, prices))
+    if there is None:
+        return NEW + wanted
+    newer = with_prices(read_source(there).data.decode("utf-8-sig", "replace"), prices)
     if newer is None:
-        wanted = "".join(map(entry, prices))
         raise UsageProblem(
             f"{there} can't be edited in place", hint=f"write these entries into it:\n{wanted}"
         )

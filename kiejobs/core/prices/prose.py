@@ -31,7 +31,9 @@ _NOT_HERE = re.compile(
     r"high-tier top-ups[^\n]*|effective pric[^\n]*|[,;(—\u2013~-]?[^,;:.(—\u2013\n$]{0,80}\b(?:cheaper|below|official)\b[^\n$]{0,80}$",
     re.MULTILINE,
 )
-_NAME = re.compile(r"^(?:for )?[a-z][\w. -]{1,50}?(?: api)?(?:,| costs?\b| is priced at\b|:| —)")
+_NAME = re.compile(r"(?:for )?([a-z][\w. -]{1,50}?)(?:,| costs?\b| is priced at\b|:| —)")
+_WORD = re.compile(r"[a-z]+|\d+")
+_PLAIN_WORDS = {"api", "v", "pricing"}
 _TOKEN = re.compile(
     r"(?P<credits>\d{1,6}(?:\.\d{1,4})?) credits?\b"
     r"|\(?\s*[~≈=]?\s*(?:us )?\$\s?(?P<usd>\d{1,4}(?:\.\d{1,6})?)\s*\)?"
@@ -56,9 +58,12 @@ class _Amount:
     unit: str | None = None
 
 
-def price_in(text: str, spec: Spec, date: str) -> ModelPrice | None:
-    """The model's price as the text has it, with `date`; None where a word of it is not understood."""
-    amounts = _amounts(text, spec) if len(text) <= _LONGEST else None
+def price_in(text: str, spec: Spec, date: str, title: str = "") -> ModelPrice | None:
+    """The model's price as the text has it, with `date`; None where a word of it is not understood.
+
+    `title` is what the vendor calls the model: the text may begin with words of it, or of its id.
+    """
+    amounts = _amounts(text, spec, f"{spec.model} {title}") if len(text) <= _LONGEST else None
     units = {one.unit for one in amounts or ()}
     unit = units.pop() if len(units) == 1 else None
     if not amounts or unit is None or any(name in spec.fields for name in _COUNTS):
@@ -79,12 +84,12 @@ def is_complete(price: ModelPrice, spec: Spec) -> bool:
     return set(had) == wanted and len(had) == len(wanted)
 
 
-def _amounts(text: str, spec: Spec) -> list[_Amount] | None:
+def _amounts(text: str, spec: Spec, names: str) -> list[_Amount] | None:
     """In the text's order; None where a word of it is not understood."""
     text = _NOT_HERE.sub("", text.lower().replace("\uff1a", ":")).strip()
-    name = _NAME.match(text)
-    if name and not re.search(r"\d ?(?:s|p|k|credits)\b|second", name[0]):
-        text = text[name.end() :]
+    begins = _NAME.match(text)
+    if begins and set(_WORD.findall(begins[1])) <= {*_WORD.findall(names.lower()), *_PLAIN_WORDS}:
+        text = text[begins.end() :]
     parts: list[_Amount | tuple[str, str]] = []
     unit: str | None = None
     for kind, value in _tokens(text):

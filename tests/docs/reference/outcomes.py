@@ -26,7 +26,7 @@ EXIT_CODES = {
         "Correct what the message points at.",
     ),
     ExitCode.CHANGES_PENDING: (
-        "There is something to do. Only from `plan --detailed-exitcode`, and from `models check` where what changed breaks nothing.",
+        "There is something to do. Only from `plan --detailed-exitcode`, from `models check` where what changed breaks nothing, and from `models sync --check`.",
         "Look at the plan, then run it.",
     ),
     ExitCode.IN_DOUBT: (

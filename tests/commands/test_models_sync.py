@@ -1,0 +1,319 @@
+"""`models sync`: against the sandbox over a socket, and against a stand-in whose answers are hostile."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from kiejobs.adapters.project.files import read_schema
+from kiejobs.adapters.project.models import ModelFiles, bundled_prices
+from kiejobs.sandbox.app import Sandbox
+from tests.support.bench import KEY, Bench
+from tests.support.raw_server import raw_server
+from tests.support.sandbox_served import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.bench import Ran
+    from tests.support.raw_server import Wire
+
+DOCUMENT = read_schema("documents/models-sync.schema.json")
+ID = "acme/clip-1"
+LIST = "/api/v1/models"
+PROMPT = {"type": "string", "maxLength": 100}
+RESOLUTION = {"type": "string", "enum": ["720p", "1080p"], "default": "720p"}
+
+
+@dataclass
+class Vendor:
+    """The stand-in: what it answers by path, how often at first with something else, and what it was asked."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    first: list[tuple[str, Any]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
+
+    def offers(self, *models: str, **prices: str | None) -> None:
+        entries = [{"model": one, "taskType": ["Text to Video"], "pricingDesc": None} for one in models]
+        for entry in entries:
+            entry["pricingDesc"] = prices.get("price")
+        self.answers[LIST] = ok({"total": len(entries), "models": entries})
+
+    def sells(
+        self, fields: dict[str, Any], *, model: str = ID, price: str | None = None, **more: Any
+    ) -> None:
+        self.answers[f"{LIST}/{model}/schema"] = ok(
+            {"model": model, "openapi": openapi(model, fields, **more)}
+        )
+        self.answers[f"{LIST}/{model}/price"] = ok({"model": model, "pricingDesc": price})
+
+    def serve(self, wire: Wire) -> None:
+        path = wire.head.split(" ")[1]
+        self.asked.append(path)
+        self.heads.append(wire.head)
+        status, body = self.first.pop(0) if self.first else ("200 OK", self.answers.get(path, NOT_FOUND))
+        wire.answer(body if isinstance(body, bytes) else json.dumps(body).encode(), status)
+
+
+NOT_FOUND = {"code": 404, "msg": "Model not found", "data": None}
+
+
+def ok(data: Any) -> dict[str, Any]:
+    return {"code": 200, "msg": "success", "data": data}
+
+
+def openapi(model: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The vendor's document of a model that takes a prompt and these fields."""
+    own = {"type": "object", "required": ["prompt"], "properties": {"prompt": PROMPT, **fields}, **more}
+    properties = {"model": {"type": "string", "enum": [model]}, "input": own}
+    content = {"application/json": {"schema": {"type": "object", "properties": properties}}}
+    return {
+        "openapi": "3.1.0",
+        "paths": {"/api/v1/jobs/createTask": {"post": {"requestBody": {"content": content}}}},
+    }
+
+
+@dataclass
+class Stage:
+    """A project, and a stand-in that it asks."""
+
+    bench: Bench
+    vendor: Vendor
+
+    def sync(self, *words: str) -> Ran:
+        ran = self.bench.do("models", "sync", *words, "--rate", "1000/1s", "--format", "json")
+        if ran.out:
+            assert not list(Draft202012Validator(DOCUMENT).iter_errors(ran.json))
+        return ran
+
+    def file(self, name: str) -> Path:
+        return self.bench.folder / name
+
+    def job_file(self, **fields: Any) -> None:
+        self.file("jobfiles").mkdir(exist_ok=True)
+        jobs = {"pour": {"model": ID, "input": {"prompt": "Tea", **fields}}}
+        self.file("jobfiles/tea.yaml").write_text(json.dumps({"version": 1, "campaign": "tea", "jobs": jobs}))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    vendor = Vendor()
+    (tmp_path / "kiejobs.yaml").write_text("version: 1\n")
+    with raw_server(vendor.serve) as server:
+        yield Stage(Bench(tmp_path, server.url), vendor)
+
+
+# --- the sandbox --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sandbox(store: Path) -> Iterator[str]:
+    models = ["bytedance/v1-pro-fast-image-to-video", "kling/v2-1-master-text-to-video"]
+    schemas = {one: ModelFiles()[one] for one in models}
+    with serving(Sandbox(schemas, store, prices=bundled_prices(), speed=math.inf, api_key=KEY)) as url:
+        yield url
+
+
+def test_the_sandbox_sells_what_is_known(tmp_path: Path) -> None:
+    with sandbox(tmp_path / "store") as url:
+        bench = Bench(tmp_path, url)
+        ran = bench.do("models", "sync", "--check", "--rate", "1000/1s")
+        refused = bench.do("models", "sync", "--check", KIE_API_KEY="another-key")
+    assert (ran.code, ran.out) == (0, f"2 models compared with {url}: 2 unchanged\n")
+    assert refused.code == 5
+    assert "/api/v1/models: the API answers 401: Unauthorized" in refused.err
+
+
+# --- what changes ---------------------------------------------------------------------------------------
+
+
+def test_a_new_model_and_its_price_are_written_once_somebody_agrees(stage: Stage) -> None:
+    stage.vendor.offers(ID)
+    stage.vendor.sells(
+        {"resolution": RESOLUTION},
+        price="5 credits ($0.025) per video at 720p, 9 credits per video at 1080p.",
+    )
+    assert stage.sync("--check").code == 3
+    assert stage.sync().code == 2, "no terminal to confirm on"
+    assert not stage.file("schemas").exists()
+    ran = stage.sync("--yes")
+    assert ran.code == 0
+    assert ran.json["written"] == [f"schemas/models/{ID}.json", "prices.yaml"]
+    assert [one["status"] for one in ran.json["models"]] == ["new"]
+    shown = stage.bench.do("models", "show", ID, "--format", "json").json
+    assert shown["price"]["credits"] == [
+        {"when": {"resolution": "720p"}, "given": {}, "credits": "5"},
+        {"when": {"resolution": "1080p"}, "given": {}, "credits": "9"},
+    ]
+    again = stage.sync("--check")
+    assert (again.code, again.json["changes"], again.json["models"][0]["status"]) == (0, False, "unchanged")
+
+
+def test_what_it_means_for_the_job_files_is_shown_before(stage: Stage) -> None:
+    stage.vendor.sells({"resolution": RESOLUTION, "mood": {"type": "string"}}, price="5 credits per video.")
+    assert stage.sync(ID, "--yes").code == 0
+    stage.job_file(mood="calm")
+    newer = {"resolution": {**RESOLUTION, "default": "1080p"}, "mood": {"type": "string"}}
+    stage.vendor.sells(newer, price="7 credits per video.")
+    ran = stage.sync(ID, "--check")
+    assert ran.code == 3
+    (effect,) = ran.json["job_files"]
+    (job,) = effect["jobs"]
+    assert (effect["file"], effect["problems"], job["address"]) == ("jobfiles/tea.yaml", [], "tea/pour")
+    assert job["credits"] == {"was": "5", "now": "7"}
+    assert job["fingerprint"]["was"] != job["fingerprint"]["now"]
+    text = stage.bench.do("models", "sync", ID, "--check").out
+    assert "another request" in text
+    assert "7 credits, was 5" in text
+    stage.vendor.sells({"resolution": RESOLUTION}, price="5 credits per video.")
+    (effect,) = stage.sync(ID, "--check").json["job_files"]
+    assert "`mood`" in effect["problems"][0]
+
+
+def test_a_price_in_words_only_is_shown_next_to_the_one_in_use(stage: Stage) -> None:
+    words = "5 credits for most, more in the evening."
+    stage.vendor.sells({"resolution": RESOLUTION}, price="5 credits per video.")
+    assert stage.sync(ID, "--yes").code == 0
+    stage.vendor.sells({"resolution": RESOLUTION}, price=words)
+    ran = stage.sync(ID, "--check")
+    assert ran.code == 0
+    (price,) = ran.json["prices"]
+    assert (price["words"], price["now"], price["was"]["credits"]) == (
+        words,
+        None,
+        [{"when": {}, "credits": "5"}],
+    )
+    assert "the vendor's words are not certain, so it stays" in stage.bench.do("models", "sync", ID).out
+
+
+def test_other_prices_of_the_project_stay_as_they_are_written(stage: Stage) -> None:
+    own = (
+        "# ours\nversion: 1\nmodels:\n  acme/a: # first\n    per: video\n    credits: 1\n    source: us\n    date: 2026-10\n"
+        f"\n  # the clip\n  {ID}:\n    per: video\n    credits: 5\n    source: us\n    date: 2026-10\n\n"
+        "  acme/z:\n    per: video\n    credits: 2\n    source: us\n    date: 2026-10\n"
+    )
+    stage.file("prices.yaml").write_text(own)
+    stage.vendor.sells({}, price="7 credits per video.")
+    assert stage.sync(ID, "--yes").code == 0
+    text = stage.file("prices.yaml").read_text()
+    before, _, after = own.partition("    per: video\n    credits: 5\n    source: us\n    date: 2026-10\n")
+    assert text.startswith(before)
+    assert text.endswith(after)
+    assert "    credits: 7\n" in text
+
+
+def test_a_price_file_that_can_t_be_edited_is_left_to_a_person(stage: Stage) -> None:
+    stage.file("prices.yaml").write_text(
+        f"version: 1\nmodels:\n  {ID}: &a {{per: video, credits: 5, source: us, date: 2026-10}}\n  acme/b: *a\n"
+    )
+    stage.vendor.sells({}, price="7 credits per video.")
+    ran = stage.sync(ID, "--yes")
+    assert ran.code == 2
+    assert "prices.yaml can't be edited in place" in ran.err
+    assert "credits: 7" in ran.err
+    assert not stage.file("schemas").exists()
+
+
+# --- answers that are none ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (
+            {"code": 401, "msg": "Unauthorized: bad\x1b[31m key"},
+            5,
+            "the API answers 401: Unauthorized: bad [31m key",
+        ),
+        ({"code": 404, "msg": "Model not found", "data": None}, 1, "the API answers 404: Model not found"),
+        (ok({"model": ID, "openapi": None}), 1, "the vendor has no document of it: `openapi` is null"),
+        (ok({"model": "acme/other", "openapi": {}}), 1, 'the answer is about "acme/other"'),
+        (ok({"model": ID, "openapi": openapi("acme/other", {})}), 1, "acme/other"),
+        (ok({"model": ID, "openapi": {"openapi": "3.1.0", "paths": {}}}), 1, "no POST"),
+        (b"<html>down for today</html>", 2, "not from the API"),
+        (b"[" * 100_000, 2, "not from the API"),
+        (b'{"code": 200, "data": "' + b"x" * 3_000_000 + b'"}', 2, "more than 2 MB"),
+    ],
+)
+def test_each_refusal_is_quoted_as_what_it_is(stage: Stage, answer: Any, code: int, said: str) -> None:
+    stage.vendor.answers[f"{LIST}/{ID}/schema"] = answer
+    ran = stage.sync(ID, "--check")
+    assert ran.code == code
+    assert said in (ran.err if code != 1 else ran.json["problems"][-1])
+
+
+def test_too_many_questions_are_asked_again_and_then_kept_for_the_next_time(stage: Stage) -> None:
+    busy = ("200 OK", {"code": 429, "msg": "Too many requests"})
+    stage.vendor.offers(ID, "acme/clip-2")
+    stage.vendor.sells({})
+    stage.vendor.sells({}, model="acme/clip-2")
+    stage.vendor.first = [("429 Too Many Requests\r\nRetry-After: 0", {"code": 429, "msg": "x"})]
+    stage.vendor.first += [
+        ("200 OK", stage.vendor.answers[LIST]),
+        ("200 OK", stage.vendor.answers[f"{LIST}/{ID}/schema"]),
+    ]
+    stage.vendor.first += [busy] * 5
+    ran = stage.sync("--check")
+    assert ran.code == 2
+    assert "the API answers 429: Too many requests" in ran.err
+    assert "goes on where it was" in ran.err
+    asked = len(stage.vendor.asked)
+    assert stage.sync("--check").code == 3
+    assert stage.vendor.asked[asked:] == [
+        f"{LIST}/{ID}/price",
+        *(f"{LIST}/acme/clip-2/{it}" for it in ("schema", "price")),
+    ]
+    stage.sync("--check")
+    assert stage.vendor.asked[asked + 3] == LIST, "what was used is forgotten"
+
+
+def test_hostile_documents_lead_nowhere(stage: Stage) -> None:
+    fields = {
+        "picture": {"$ref": "file:///etc/passwd"},
+        "other": {"$ref": "https://example.invalid/schema.json"},
+        "same": {
+            "$ref": "#/paths/~1api~1v1~1jobs~1createTask/post/requestBody/content/application~1json/schema"
+        },
+    }
+    stage.vendor.offers(ID, "../../etc/cron", "/abs", "acme/../../x", "a\nb", ID)
+    stage.vendor.sells(fields)
+    ran = stage.sync("--yes")
+    assert len(ran.json["problems"]) == 4
+    assert [
+        path.relative_to(stage.bench.folder).as_posix() for path in stage.file("schemas").rglob("*.json")
+    ] == [f"schemas/models/{ID}.json"]
+    assert "root:" not in stage.file(f"schemas/models/{ID}.json").read_text()
+    assert set(stage.vendor.asked) == {LIST, f"{LIST}/{ID}/schema", f"{LIST}/{ID}/price"}
+
+
+def test_nothing_is_written_through_a_link(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    stage.file("schemas/models").mkdir(parents=True)
+    stage.file("schemas/models/acme").symlink_to(elsewhere)
+    stage.vendor.sells({})
+    ran = stage.sync(ID, "--yes")
+    assert (ran.code, list(elsewhere.iterdir())) == (2, [])
+    assert "symbolic link" in ran.err
+
+
+# --- the key --------------------------------------------------------------------------------------------
+
+
+def test_the_key_goes_to_the_base_alone(stage: Stage) -> None:
+    stage.vendor.first = [("302 Found\r\nLocation: https://example.invalid/", b"")]
+    ran = stage.sync(ID)
+    assert (ran.code, len(stage.vendor.asked)) == (2, 1), "no redirect is followed"
+    assert f"Bearer {KEY}" in stage.vendor.heads[0]
+    plain = stage.bench.do("models", "sync", ID, "--base-url", "http://example.invalid")
+    assert plain.code == 2
+    assert "would get the key without TLS" in plain.err
+    none = stage.bench.do("models", "sync", ID, KIE_API_KEY="")
+    assert (none.code, "KIE_API_KEY is not set" in none.err) == (5, True)
