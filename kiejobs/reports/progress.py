@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # --- how far it is -----------------------------------------------------------------------------------
 
 SETTLED = frozenset({
-    "collected", "failed", "rejected", "in_doubt", "gone", "not collected", "not submitted",
+    "collected", "detached", "failed", "rejected", "in_doubt", "gone", "not collected", "not submitted",
 })  # fmt: skip
 """The runner's words after which a job needs nothing more in this run."""
 
@@ -37,6 +37,7 @@ _ORDER = dict.fromkeys((
     "waiting", "queuing", "generating", "running", "downloading", "success", "fail",
 ), 0)  # fmt: skip
 _LATELY = 50  # jobs that have settled, of which the rate is
+_EARLY = 5.0  # seconds in which a rate would be chance
 
 
 @dataclass(slots=True)
@@ -107,7 +108,7 @@ class Tally:
         time = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
         lately = self._settled_at[-_LATELY:]
         since = lately[0] if len(lately) == _LATELY else self.begun
-        if lately and now > since:
+        if lately and now > since and now - self.begun >= _EARLY:
             rate = f"{60 * len(lately) / (now - since):.1f} jobs/min"
             left = (self.total - self.settled) * (now - since) / len(lately)
             time += f", about {_roughly(left)} left" if left else ""
@@ -185,7 +186,7 @@ class LineProgress:
             is_line = bool(note) or state not in _PASSING
         else:
             is_odd = bool(note) and state != "submitted"  # whose note is the task's id
-            is_line = state in SETTLED - {"collected"} or (is_odd and self._verbosity == NORMAL)
+            is_line = state in SETTLED - {"collected", "detached"} or (is_odd and self._verbosity == NORMAL)
         if is_line:
             self._job_line(address, state, note)
         if self._verbosity == NORMAL:

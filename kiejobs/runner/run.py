@@ -241,8 +241,11 @@ class Runner:
                     self._unsent += 1
             finally:
                 self._starts.release()
-            if isinstance(task, FollowedTask) and not self._settings.detach:
-                await self._follower.follow(task)
+            if isinstance(task, FollowedTask):
+                if self._settings.detach:
+                    self._world.progress.job(line.address, "detached")
+                else:
+                    await self._follower.follow(task)
         finally:
             self._slots.release()
 

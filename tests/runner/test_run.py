@@ -418,6 +418,7 @@ def test_detached_it_submits_and_does_not_ask() -> None:
     stage.go(3)
     assert set(stage.states().values()) == {State.SUBMITTED}
     assert stage.artifacts.urls == []
+    assert [state for _, state, _ in stage.told.lines].count("detached") == 3
 
 
 def doubt(stage: Stage) -> Any:
