@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
 
-_N = r"(-?\d{1,12}(?:\.\d{1,6})?)"
+_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\d| ?k\b)"
 _TO = r"\s*(?:-|to|and|~|\.{2,3})\s*"
 _COUNT = r"(\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten)"
 _COUNT_WORDS = {
@@ -43,10 +43,12 @@ _ADVICE = re.compile(
 )
 _TWICE = re.compile(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten) \((\d{1,2})\)")
 _SHORT = re.compile(r"\b(max|min)\.(?=\s)")
-_CONDITION = re.compile(r"\b(?:per|each|every) (?:image|video|file|picture|item|shot)\b")
+_EACH = re.compile(r"\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
+_CLAUSES = re.compile(r",(?!\d)|[()]")
 
 _MAX_LENGTH = (
     rf"max(?:imum)?\.? ?(?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
+    rf"length (?:limit:?|(?:at most|up to|<=|\u2264)) ?{_N}\b",
     rf"{_AT_MOST} ?{_N} {_LETTERS}",
     rf"{_N}[ -]characters? (?:limit|max(?:imum)?)\b",
     rf"characters? limit(?: is| of)?:? ?{_N}",
@@ -61,7 +63,7 @@ _RANGES = (
     rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
     rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
     rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-    rf"^(?:[a-z]{{1,15}} ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$)",
+    rf"^(?:[a-z]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
 )
 _MINIMUM = (
     rf"\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
@@ -77,9 +79,14 @@ _STEP = (
     rf"(?:steps|increments|multiples?) of {_N}",
     rf"divisible by {_N}",
 )
+_ALONE = rf"(?<![\d.~-])(?<![-~]\s)(?<!to\s)(?<!and\s)(?<![\[(=:])(?<![:=]\s)(?<!min\s)(?<!minimum\s)(?<!least\s)-1(?![\d.:]|{_TO}-?\d)"
 _SPECIAL = (
-    r"(?:\buse|\bset(?: it)? to|\bor|\bpass)\s+(-1|0)\b(?!\s*-?\s*\d)",
-    r"(?<![\d.-])(-1|0)\s*(?:for|means?|=|is|lets?|enables?|selects?|stands for|indicates?|represents?|:|\()(?:\s|(?<=\())",
+    rf"({_ALONE})",
+    r"(?:\buse|\bset(?: it)? to|\bor|\bpass|\bif|\bwhen)\s+(0)\b(?!\s*-?\s*\d)",
+    r"(?<![\d.-])(0)\s*(?:for|means?|=|is|lets?|enables?|selects?|stands for|indicates?|represents?|:|\()(?:\s|(?<=\())",
+)
+_ASIDE = re.compile(
+    rf"(?:, )?(?:\b(?:or|either|and|set(?: to)?|use)\b ?)*{_ALONE}(?: ?\([^)]*\))?(?: means [^,;]*)?(?: ?, ?| or\b)? ?"
 )
 _MOST_ITEMS = (
     rf"(?:up to|at most|no more than|exceed|limit(?:ed)? (?:to|of|is)?:?|max(?:imum)?\.?(?: of)?:?|supports) ?{_COUNT} {_THINGS}",
@@ -110,10 +117,10 @@ _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|;|(?<!\d)\s-\s|\s-\s(?!\d)|\u3002")
 _LEAD = re.compile(
     r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"
     r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)|\bvalues(?=:)"
-    r"|可选值|可用选项|可选(?=\s*[\w`'\"]))\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
+    r")\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
     re.IGNORECASE,
 )
-_WORD = r"[\w#.:+/%-]{1,40}"
+_WORD = r"[A-Za-z0-9_#.:+/%-]{1,40}"
 _QUOTED = re.compile(rf"""[`'"\u201c\u2018]({_WORD})[`'"\u201d\u2019]""")
 _BARE = re.compile(
     rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
@@ -123,7 +130,7 @@ _BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\
 _END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
 _OPEN = re.compile(r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE)
 _NUMBERS = re.compile(
-    r"\b(?:options?|allowed|supported|supports?(?: only)?|values?|duration|fps|either)(?: is| are)?[:.]?\s{1,3}"
+    r"\b(?:options?|allowed|supported|supports?(?: only)?|only|values?|duration|fps|either)(?: is| are)?[:.,]?\s{1,3}"
     r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
     r"(?=\s{0,3}(?:seconds?\b|fps\b|frames\b|[.;)]|$))",
     re.IGNORECASE,
@@ -142,6 +149,12 @@ _CHINESE_MARKS = str.maketrans({
     "\uff1a": ": ", "\uff08": " (", "\uff09": ") ", "\u3010": "[", "\u3011": "]", "\u3001": ", ", "\uff5e": "~",
 })  # fmt: skip
 _CHINESE_WORDS = (
+    (r"(?:可选值|可用选项|枚举值|可选(?=\s*:?\s*[a-zA-Z0-9`'\"])|取值(?=\s*:?\s*[`'\"a-zA-Z]))(?:为|是|包括|有)?\s*:?", " options: "),
+    (r"(?:仅|只)支持(?=\s*[a-zA-Z0-9`'\"])", " options: "),
+    (r"\s*或者?\s*", " or "), (r"(?<=[\w`'\"])\s*[和与及]\s*(?=[a-zA-Z0-9`'\"])", " and "),
+    (r"(?:每|单)(?=[张段条份]|个(?!任务|请求))", " each "),
+    (r"大于(?:或)?等于", " at least "), (r"小于(?:或)?等于", " at most "), (r"汉字", "字"),
+    (r"(?:字符|字数?|长度)(?:数|长度)?(?:上限|限制|最多)(?:为|是)?\s*:?", " max length "),
     (r"一(?=[张个段条份])", "1"),
     (r"[两二](?=[张个段条份])", "2"),
     (r"三(?=[张个段条份])", "3"),
@@ -150,16 +163,16 @@ _CHINESE_WORDS = (
     (r"最大值(?:为|是)?", " maximum "),
     (r"最小值(?:为|是)?", " minimum "),
     (r"(?:取值|数值|有效)?范围(?:为|是|在)?|取值", " range "),
-    (r"(?<=-1)\s*(?:表示|代表|意为|则|即|为)", " means "),
-    (r"(?<![\d.])0\s*(?:表示|代表|意为)", "0 means "),
+    (r"(?<=\d)\s*(?:表示|代表|意为)", " means "),
     (r"步长(?:为|是)?", " step "),
     (rf"(?:必须)?(?:是|为)?\s*{_AMOUNT}\s*的(?:整数)?倍数", r" multiples of \1 "),
     (r"(?:必须)?(?:且)?(?:仅|只)(?:能|支持|限|可)*(?:包含|上传|提供|使用)?", " only "),
-    (r"(?:最多|至多|不超过|不得超过|不能超过|不大于|不多于|上限)(?:支持|为|可)*(?:上传|传入|包含)?", " at most "),
+    (r"(?:最多|至多|不超过|不得超过|不能超过|不大于|不多于|上限)(?:支持|为|可)*(?:上传|传入|包含|输入|填写)?", " at most "),
     (r"(?:最少|至少|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "),
     (r"最[长大](?=\s*\d)", " at most "),
     (r"最[短小](?=\s*\d)", " at least "),
-    (rf"(?<!\d){_AMOUNT}\s*个?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
+    (rf"(?<!\d){_AMOUNT}\s*个?(?:英文|中文)?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
+    (r"必须(?:是|为|在)", " must be "),
     (r"(?:总|合计|共计|总共)", " total "),
     (r"(?:建议|推荐)", " recommended "),
     (r"介于", " between "),
@@ -186,9 +199,15 @@ def length_from_prose(prose: str) -> ValueRange:
 
 
 @lru_cache(maxsize=_KEPT)
+def length_of_each(prose: str) -> ValueRange:
+    """How long each text of a list may be, where a clause says so of each."""
+    return length_from_prose(". ".join(_of_each(sentence)[1] for sentence in sentences(prose)))
+
+
+@lru_cache(maxsize=_KEPT)
 def range_from_prose(prose: str) -> ValueRange:
     """From where to where a number may go."""
-    text = sentences(prose)
+    text = [_ASIDE.sub(" ", one).strip() for one in sentences(prose)]
     single = [one for one in text if not _pairs(_RANGES, [one])]
     return _widest(_pairs(_RANGES, text), _numbers(_MINIMUM, single), _numbers(_MAXIMUM, single))
 
@@ -196,7 +215,7 @@ def range_from_prose(prose: str) -> ValueRange:
 @lru_cache(maxsize=_KEPT)
 def items_from_prose(prose: str) -> ValueRange:
     """How many items a list may have."""
-    text = [one for one in sentences(prose) if not _CONDITION.search(one)]
+    text = [one for sentence in sentences(prose) for one in [_of_each(sentence)[0]] if one]
     pairs: list[tuple[float, float]] = []
     for sentence in text:
         exact = _numbers(_EXACT_ITEMS, [sentence])
@@ -222,7 +241,7 @@ def special_from_prose(prose: str) -> float | None:
 @lru_cache(maxsize=_KEPT)
 def choices_from_prose(prose: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
-    text = prose[:MOST_CHARACTERS]
+    text = _in_english(prose[:MOST_CHARACTERS])
     numbers = _NUMBERS.search(text)
     if numbers:
         return _distinct(re.findall(r"\d+", numbers[1]))
@@ -271,6 +290,15 @@ def sentences(prose: str) -> list[str]:
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
     alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
     return [part for part in alone if part and not _TOGETHER.search(part)]
+
+
+def _of_each(sentence: str) -> tuple[str, str]:
+    """The clauses of a sentence about all together, and those about each: `max 10MB per image, up to 5 images`."""
+    if re.match(r"(?:for|in) (?:each|every)\b", sentence):
+        return "", sentence
+    clauses = [one.strip() for one in _CLAUSES.split(sentence)]
+    each = [one for one in clauses if _EACH.search(one)]
+    return (", ".join(one for one in clauses if one not in each), ", ".join(each)) if each else (sentence, "")
 
 
 def plain_prose(prose: str) -> str:

@@ -21,6 +21,7 @@ from kiejobs.importer.prose import (
     default_from_prose,
     items_from_prose,
     length_from_prose,
+    length_of_each,
     plain_prose,
     range_from_prose,
     special_from_prose,
@@ -78,7 +79,7 @@ _SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(KB|MB|GB|KiB|MiB|GiB)\b", re.IGN
 _POWERS = {"k": 10, "m": 20, "g": 30}
 _TOTAL = re.compile(r"\b(?:total|combined|sum)\b", re.IGNORECASE)
 _URL_NAME = re.compile(r"(?:^|_)(?:urls?|uris?)(?:_list)?$|(?:Url|URL|Uri)s?$", re.IGNORECASE)
-_URL_PROSE = re.compile(r"\bURLs?\b|file url|链接|\burl\b", re.IGNORECASE)
+_URL_PROSE = re.compile(r"\bURLs?\b|链接|地址|网址", re.IGNORECASE)
 _CALLED_BACK = re.compile(r"call_?back|webhook|notify", re.IGNORECASE)
 _SCHEME = re.compile(r"\b([a-z][a-z0-9]{1,20})://")
 _USUAL = {"http", "https", "file", "ftp", "data"}
@@ -99,7 +100,7 @@ def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Note) -> No
     stated: list[str] = []
     values = [one for one in [*shown, form.get("default")] if one not in (None, "", [])]
     if "x-kiejobs-file" not in form or kind == "array":
-        for limits in _limits(form, kind, prose, note):
+        for limits in _limits(form, kind, prose, values, note):
             stated += _added(form, limits, values, note)
         if kind == "string" and values and all(str(one).isdecimal() for one in values):
             stated += _added(form, _counted(form, prose), values, note)
@@ -125,8 +126,12 @@ def _added(form: Schema, limits: Schema, values: Sequence[Any], note: Note) -> l
     return [f"{words}: {_FROM_PROSE}"]
 
 
-def _limits(form: Schema, kind: Any, prose: str, note: Note) -> list[Schema]:
+def _limits(form: Schema, kind: Any, prose: str, shown: Sequence[Any], note: Note) -> list[Schema]:
     if kind == "array":
+        item = form.get("items")
+        if isinstance(item, dict) and item.get("type") == "string" and not item.keys() & {"enum", "format"}:
+            of_each = _missing(item, length_of_each(prose), "minLength", "maxLength", note)
+            item |= of_each if all(fits({**item, **of_each}, one) for value in shown for one in value) else {}
         return [_missing(form, items_from_prose(prose), "minItems", "maxItems", note)]
     if "enum" in form:
         listed = form["enum"]
@@ -184,7 +189,9 @@ def _counted(form: Schema, prose: str) -> Schema:
     if "enum" in form or least is None or most is None or least % 1 or most % 1 or step % 1:
         return {}
     numbers = range(int(least), int(most) + 1, int(step))
-    return {"enum": [str(one) for one in numbers]} if 1 < len(numbers) <= 100 else {}
+    special = special_from_prose(prose)
+    apart = [special] if special is not None and special < least else []
+    return {"enum": [str(one) for one in [*apart, *numbers]]} if 1 < len(numbers) <= 100 else {}
 
 
 def _listed(form: Schema, kind: str, prose: str) -> Schema:
