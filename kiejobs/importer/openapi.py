@@ -69,10 +69,15 @@ def requests_of(
     problems: list[str] = []
     others: list[str] = []
     for path, item in list(document.root["paths"].items())[:1000]:
-        operation = mapping(References(document.root).target(item)).get("post")
+        operations = mapping(References(document.root).target(item))
+        operation = operations.get("post")
         if not isinstance(operation, dict):
+            verbs = "/".join(str(one).upper()[:10] for one in operations)
+            others.append(
+                f"{name}: it describes {verbs} {str(path)[:200]}: no POST with a `model` and an `input`"
+            )
             continue
-        place = f"{name}: POST {str(path)[:200]}"
+        place = f"{name}: POST {str(path)[:200]}{'' if _is_create(str(path)) else ' is not createTask'}"
         try:
             requests, wrong, other = _requests(document, str(path), operation, choice)
         except (TooManyReferences, RecursionError):
@@ -155,10 +160,14 @@ def _odd(fields: Schema, path: str) -> list[str]:
         for name in fields
         if name not in {"model", "input", "callBackUrl"}
     ]
-    if path.partition("#")[0].rstrip("/").endswith("/createTask"):
+    if _is_create(path):
         return notes
     elsewhere = f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
     return [*notes, elsewhere]
+
+
+def _is_create(path: str) -> bool:
+    return path.partition("#")[0].rstrip("/").endswith("/createTask")
 
 
 def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:

@@ -69,6 +69,7 @@ _TYPE = re.compile(r"([a-z]+)(?:\s*([<\[(]|of\s)\s*([a-z]*))?")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
 
+_ENDPOINT = re.compile(r"\b(?:POST|GET|PUT)\s{1,3}(?:https?://[\w.:-]{1,100})?(/[\w/.-]{1,200})")
 _PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
 _TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
 _FENCE = re.compile(r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE)
@@ -98,7 +99,10 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     if not documents and not problems:
         root = described(plain)
         documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
-        problems = [] if documents else [f"{name}: {_NOTHING}"]
+        elsewhere = (
+            "" if _endpoint(plain).endswith("/createTask") else f"; {_endpoint(plain)} is not createTask"
+        )
+        problems = [] if documents else [f"{name}: {_NOTHING}{elsewhere}"]
     return documents, problems
 
 
@@ -190,7 +194,15 @@ def described(text: str) -> Schema | None:
     content: Schema = {"schema": root, "examples": dict(enumerate(bodies))}
     body = {"content": {"application/json": content}}
     post = {"summary": title[1] if title else "", "requestBody": body}
-    return {"paths": {"/api/v1/jobs/createTask": {"post": post}}}
+    return {"paths": {_endpoint(text): {"post": post}}}
+
+
+def _endpoint(text: str) -> str:
+    """Where the page sends its request, as far as it says so."""
+    found = _ENDPOINT.findall(text)
+    return next(
+        (path for path in found if path.endswith("/createTask")), found[0] if found else "/createTask"
+    )
 
 
 def _put(root: Schema, path: tuple[str, ...], facts: dict[str, str]) -> None:
