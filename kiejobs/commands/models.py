@@ -23,6 +23,7 @@ from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
 from kiejobs.importer.changes import merged, page_changes
+from kiejobs.importer.languages import combined
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.importer.report import (
     CheckedModel,
@@ -123,7 +124,8 @@ def models_import(
     """Exit 0 when every page was imported completely, 2 otherwise."""
     folder = Path(into or find_root().seen(_FOLDER))
     pages_of: dict[str, str] = {}  # by model: each is written at most once
-    done = [_import(_read(page, model), folder, pages_of, force=force) for page in pages]
+    readings = combined([_read(page, model) for page in pages])
+    done = [_import(reading, folder, pages_of, force=force) for reading in readings]
     screen.answer(import_document, import_text, done)
     return ExitCode.DONE if all(page.ok for page in done) else ExitCode.INVALID
 
@@ -220,8 +222,7 @@ def models_check(pages: Sequence[str], screen: Screen) -> ExitCode:
     files = ModelFiles()
     checked: list[CheckedModel] = []
     problems: list[str] = []
-    for page in pages:
-        reading = _read(page)
+    for reading in combined([_read(page) for page in pages]):
         problems += reading.problems
         for model in reading.models:
             found = _check(files, reading.name, model)

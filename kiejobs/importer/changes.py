@@ -202,7 +202,9 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     forms["input"] |= {**({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    schema[_SOURCE] = _with_page(_sources(there), made[_SOURCE][0])
+    schema[_SOURCE] = _sources(there)
+    for source in made[_SOURCE]:
+        schema[_SOURCE] = _with_page(schema[_SOURCE], source)
     return (there if schema == there else schema), notes
 
 

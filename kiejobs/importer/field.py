@@ -43,6 +43,10 @@ MOST_FIELDS = 300
 MOST_SHAPES = 20
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+_CALLED = re.compile(
+    r".{0,300}?(?:(?=\brequired field|\(required\)|必填)(.)|\boptional field|\(optional\)|[(\uff08]可选[)\uff09])",
+    re.IGNORECASE | re.DOTALL,
+)
 _WHEN = re.compile(
     r"\b(?:takes? effect|effective|used|required|applies|valid|needed) (?:only )?(?:when|if) [`'\"]?(\w{1,60})[`'\"]?"
     r" (?:is|=|equals)(?: set to)? ?[`'\"]?([\w.:-]{1,40}[\w])",
@@ -91,18 +95,30 @@ def fields_of(node: Schema, around: FieldContext) -> tuple[dict[str, Schema], li
             required.append(name)
     for text in related(given):
         around.note(text)
-    for name in dict.fromkeys(required):
-        field = fields.get(name, {})
-        if name not in fields:
-            around.note(f"{name[:80]}: called required, but it is no field; left out")
-        elif "default" in field and field.get("type") == "string" and "enum" not in field:
+    return fields, _required(list(dict.fromkeys(required)), fields, by_name(given), objects, around.note)
+
+
+def _required(
+    names: list[str], fields: dict[str, Schema], given: Schema, objects: Sequence[Schema], note: Note
+) -> list[str]:
+    """Those that the page's own examples bear out; notes on what prose says otherwise. Changes defaults."""
+    for name in [one for one in names if one not in fields]:
+        note(f"{name[:80]}: called required, but it is no field; left out")
+    kept = [one for one in names if one in fields]
+    for name in kept:
+        field = fields[name]
+        if "default" in field and field.get("type") == "string" and "enum" not in field:
             del field["default"]  # a text to try the page with, not one to buy something with
-            around.note(f"{name}: required, and yet with a text as its default: never sent unasked")
-    for name in dict.fromkeys(required):
-        if "default" not in fields.get(name, {}) and any(one and name not in one for one in objects):
-            around.note(f"{name}: called required, but an example of the page has none; not required here")
-            required = [one for one in required if one != name]
-    return fields, [name for name in dict.fromkeys(required) if name in fields]
+            note(f"{name}: required, and yet with a text as its default: never sent unasked")
+    for name in [one for one in fields if "default" not in fields[one]]:
+        said = _CALLED.match(str(mapping(given.get(name)).get("description", "")))
+        if said and bool(said[1]) != (name in kept):
+            called = "required" if said[1] else "optional"
+            note(f"{name}: prose calls it {called}, the schema does not; the schema counts")
+        if name in kept and any(one and name not in one for one in objects):
+            note(f"{name}: called required, but an example of the page has none; not required here")
+            kept.remove(name)
+    return kept
 
 
 def conditions(node: Schema, required: Sequence[str], fields: dict[str, Schema]) -> list[Schema]:
@@ -243,9 +259,13 @@ def _united(
     always = [name for name in wanted[0] if all(name in names for names in wanted)]
     united = {**node, "type": "object", "properties": fields}
     united["required"] = list(dict.fromkeys([*names_in(node.get("required")), *always]))
-    choices = [_choice(shape, fields, always, exclusive=exclusive) for shape in shapes]
+    foreign = [name for name in fields if name not in own] if exclusive else []
+    choices = [_choice(shape, fields, always, foreign) for shape in shapes]
     words = "; or ".join(map(_choice_words, choices))
-    rule = {"title": f"the fields must go together: {words}"[:400], "anyOf": choices}
+    rule = {
+        "title": f"the fields must go together: {words}"[:400],
+        "oneOf" if exclusive and not foreign else "anyOf": choices,
+    }
     try:
         Draft202012Validator.check_schema(rule)
     except SchemaError:  # its keywords are copied from the page as they are
@@ -254,8 +274,8 @@ def _united(
     return united, rule if all(choices) else None
 
 
-def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool) -> Schema:
-    """What makes a request one of this shape."""
+def _choice(shape: Schema, fields: Schema, always: list[str], foreign: list[str]) -> Schema:
+    """What makes a request one of this shape: of `foreign` fields it has its own and no other."""
     own = fields_in(shape)
     required = [name for name in names_in(shape.get("required")) if name in fields and name not in always]
     differs = {
@@ -264,9 +284,9 @@ def _choice(shape: Schema, fields: Schema, always: list[str], *, exclusive: bool
         if isinstance(form, dict) and isinstance(fields[name], dict)
     }
     narrowed = {name: limits for name, limits in differs.items() if limits}
-    foreign = [{"required": [name]} for name in fields if name not in own] if exclusive and own else []
-    choice: Schema = {"required": required, "properties": narrowed, "not": {"anyOf": foreign}}
-    given = {"required": required, "properties": narrowed, "not": foreign}
+    barred = [{"required": [name]} for name in foreign if name not in own]
+    choice: Schema = {"required": required, "properties": narrowed, "not": {"anyOf": barred}}
+    given = {"required": required, "properties": narrowed, "not": barred}
     return {key: value for key, value in choice.items() if given[key]}
 
 

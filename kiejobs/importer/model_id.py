@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_MODELS = 50
 
 _MUST_BE = re.compile(
-    r"(?:must (?:always )?be(?: set to)?|format:|only accepts|必须(?:使用|为|是|填写?|设置?为)|固定为|请使用)"
+    r"(?:must (?:always )?be(?: set to)?|format:|only accepts|(?:必须|需要?|应|请|固定)(?:使用|为|是|填写?|设置?为))"
     r"\s?[`'\"\u201c]([^`'\"\u201d\s]{1,100})[`'\"\u201d]",
     re.IGNORECASE,
 )

@@ -20,7 +20,7 @@ from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
 from kiejobs.importer.field import FieldContext, conditions, fields_of, one_shape
-from kiejobs.importer.openapi import by_name, mapping, requests_of
+from kiejobs.importer.openapi import by_name, fields_in, mapping, requests_of
 from kiejobs.importer.text import documents_of
 
 if TYPE_CHECKING:
@@ -62,17 +62,20 @@ _SHOWN = {
 }  # fmt: skip
 
 
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _RESULT = re.compile(r"resultJson[^{\[]{1,200}?(?=\{)")
 _ADDRESSES = re.compile(r"https?://|[uU]rls?\"")
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """One model of a page. `notes` say what the page left open, and how it was read."""
+    """One model of a page. `notes` say what the page left open, and how it was read; `examples` are inputs."""
 
     model: str
     schema: dict[str, Any]
     notes: tuple[str, ...] = ()
+    examples: tuple[Schema, ...] = ()
+    chinese: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,11 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     schema["x-kiejobs-source"] = [source]
     notes += _against_examples(schema, request.examples)
     told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
-    return ImportedModel(request.model, schema, tuple(told))
+    words = " ".join(
+        str(one.get("description", "")) for one in fields_in(request.input).values() if mapping(one)
+    )
+    chinese = len(_CHINESE.findall(words)) * 4 > len(words)
+    return ImportedModel(request.model, schema, tuple(told), request.examples, chinese)
 
 
 def _schema(model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema) -> Schema:
@@ -181,7 +188,8 @@ def _object(required: list[str], properties: Schema, **rules: Any) -> Schema:
 
 def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]:
     """`x-kiejobs-output`, by what the page says of itself; and a note where it is a guess."""
-    if _gives_a_value(f"{request.prose}\n{request.answer}"):
+    shown = f"{request.prose}\n{request.answer}"
+    if _gives_a_value(shown) or ("resultObject" in shown and "resultUrls" not in shown):
         return _as_asked("json", fields), None
     texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
     looks = [(tier, text) for tier in _TIERS for text in texts]

@@ -93,7 +93,10 @@ _MOST_ITEMS = (
     rf"(?:\(|^)max(?:imum)?\.?(?: of| items| count)?:? ?{_COUNT}(?=\)|\.?$)",
     rf"(?:max(?:imum)?|up to)\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
 )
-_LEAST_ITEMS = (rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",)
+_LEAST_ITEMS = (
+    rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",
+    rf"min(?:imum)?\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
+)
 _ITEMS = (
     r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))",
     rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
@@ -123,7 +126,7 @@ _LEAD = re.compile(
 _WORD = r"[A-Za-z0-9_#.:+/%-]{1,40}"
 _QUOTED = re.compile(rf"""[`'"\u201c\u2018]({_WORD})[`'"\u201d\u2019]""")
 _BARE = re.compile(
-    rf"\s*({_WORD}?)(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
+    rf"\s*({_WORD}?)(?:\s(?:seconds?|fps|frames)\b)?(?:\s*\([^)]{{0,40}}\))?\s*(?:,\s*(?:or|and)\b|,|\||\u3001|/|\bor\b|\band\b|$)",
     re.IGNORECASE,
 )
 _BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE)
@@ -158,6 +161,7 @@ _CHINESE_WORDS = (
     (r"一(?=[张个段条份])", "1"),
     (r"[两二](?=[张个段条份])", "2"),
     (r"三(?=[张个段条份])", "3"),
+    (r"最[大多](?:数量|个数|张数)(?:为|是)?", " max count "), (r"最[小少](?:数量|个数|张数)(?:为|是)?", " min count "),
     (r"最大(?:文本|字符)?长度(?:为|是)?", " max length "),
     (r"最小(?:文本|字符)?长度(?:为|是)?", " min length "),
     (r"最大值(?:为|是)?", " maximum "),

@@ -43,6 +43,7 @@ _KEYS = {
     "description": ("description", "描述", "说明", "参数说明", "备注"),
     "name": ("name", "parameter", "field", "param", "key", "参数", "参数名", "参数名称", "名称", "字段", "字段名"),
 }  # fmt: skip
+_ONE_LINE = {"type", "required"}
 _KEY_OF = {word: key for key, words in _KEYS.items() for word in words}
 _HEADING = re.compile(r"^ {0,3}(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$")
 _FENCED = re.compile(r"^\s{0,12}(`{3,20}|~{3,20})")
@@ -323,7 +324,7 @@ def _facts(lines: list[str]) -> dict[str, str]:
             key, words, has_words = known, label[3], False
         elif label and label[1]:
             key, words = "description", f"{label[1].strip()}: {label[3]}"
-        elif has_words and not (line.strip() or fenced):
+        elif has_words and (key in _ONE_LINE or not (line.strip() or fenced)):
             key = "description"
         has_words = has_words or bool(words.strip())
         facts.setdefault(key, []).append(words)

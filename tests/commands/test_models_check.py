@@ -209,3 +209,23 @@ def test_a_hand_written_schema_is_compared_too(bench: Bench) -> None:
     output = {"media_type": "video/mp4", "extension": ".mp4"}
     path.write_text(json.dumps({**schema(), "x-kiejobs-output": output}))
     assert check(bench, page(bench, {})).code == 0
+
+
+def test_a_field_with_a_source_of_its_own_is_compared_with_a_new_page(bench: Bench) -> None:
+    """An import keeps it, so the page breaks nothing; people learn what the page has otherwise."""
+    imported(bench, {"seconds": SECONDS})
+    path = bench.folder / "schemas" / "models" / f"{ID}.json"
+    ours = json.loads(path.read_text())
+    theirs = ours["properties"]["input"]["properties"]["seconds"]
+    theirs["enum"].append(12)
+    theirs["x-kiejobs-source"] = [{"facts": "12 seconds", "page": "a task of ours", "date": "2026-11"}]
+    path.write_text(json.dumps(ours))
+    assert check(bench, "page.json").code == 0  # the page that the schema was made of
+    ran = check(bench, page(bench, {"seconds": {**SECONDS, "description": "How long"}}))
+    assert ran.code == 3
+    (change,) = ran.json["models"][0]["changes"]
+    assert (change["kept"], change["breaking"], change["was"]) == (True, False, [12])
+    assert change["words"].startswith("takes no 12 any more, by the page; kept as it is")
+    assert bench.do("models", "import", "page.json", "--force").code == 0
+    assert json.loads(path.read_text())["properties"]["input"]["properties"]["seconds"] == theirs
+    assert check(bench, "page.json").code == 0

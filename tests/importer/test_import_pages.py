@@ -15,6 +15,7 @@ from kiejobs.core.document.checked import formats
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
+from kiejobs.importer.languages import combined
 from kiejobs.importer.page import ImportedModel, PageReading, read_page
 from tests.docs.regenerate import SCHEMAS
 
@@ -596,3 +597,162 @@ def test_no_page_takes_long_to_be_taken_apart(piece: str) -> None:
     """Where the time grew with the square of the length, this would take minutes."""
     text = piece * (2_000_000 // len(piece))
     assert read_page("page.md", text, imported="2026-01-01").models == ()
+
+
+# --- parts of a page that disagree -----------------------------------------------------------------
+
+
+def read(document: dict[str, Any], **more: Any) -> PageReading:
+    return read_page("moss", json.dumps(document), imported="2026-01-01", **more)
+
+
+def named(model: Any, example: str | None, **operation: Any) -> dict[str, Any]:
+    document = small(model)
+    post = document["paths"]["/api/v1/jobs/createTask"]["post"]
+    post |= operation
+    if example:
+        body = post["requestBody"]["content"]["application/json"]
+        whole = {"model": example, "input": {"prompt": "dusk"}}
+        body["example"] = example if example.startswith("{") else whole
+    return document
+
+
+MUST = {"enum": ["moss/1"], "description": "Must be `moss/2` for this endpoint"}
+
+
+@pytest.mark.parametrize(
+    ("document", "ids"),
+    [
+        (named({"enum": ["moss/1"]}, "moss/1"), ["moss/1"]),
+        (named(MUST, None), ["moss/2"]),
+        (named(MUST, "moss/2", operationId="moss-1"), ["moss/2"]),
+        (named({**MUST, "description": "必须使用 `moss/2` 模型"}, None), ["moss/2"]),
+        (named(MUST, '{"model": "moss/2", "input": {oops}}', operationId="moss-1"), ["moss/2"]),
+        (named(MUST, "moss/1", operationId="moss-1"), []),
+        (named({"enum": ["moss/1"]}, "moss/2"), []),
+        (named({"enum": ["moss/1"]}, "moss/2", operationId="moss-1"), ["moss/1"]),
+        (named({"enum": ["moss/1"]}, "moss/2", operationId="moss-2"), ["moss/2"]),
+    ],
+)
+def test_parts_that_name_different_models_are_never_passed_over(
+    document: dict[str, Any], ids: list[str]
+) -> None:
+    found = read(document)
+    assert [made.model for made in found.models] == ids
+    said = [*found.problems, *(note for made in found.models for note in made.notes)]
+    text = json.dumps(document)
+    assert ("the page names moss/1" in " ".join(said)) == ("moss/2" in text)
+    if not ids:
+        assert "choose one with --model" in said[0]
+        for choice in ("moss/1", "moss/2"):
+            assert [made.model for made in read(document, choice=choice).models] == [choice]
+    assert read(document, choice="moss/9").models == ()
+
+
+def test_what_an_example_leaves_out_is_not_required() -> None:
+    mode = {"type": "boolean", "default": False}
+    shots = {"type": "array", "items": {"type": "string"}, "description": "Takes effect when multi is true."}
+    text = {"type": "string", "description": "The prompt. Takes effect when multi is false."}
+    document = small({"const": "moss/1"}, prompt=text, multi=mode, shots=shots, seed={"type": "integer"})
+    post = document["paths"]["/api/v1/jobs/createTask"]["post"]
+    input_ = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["input"]
+    input_["required"] = ["prompt", "shots", "multi", "seed"]
+    one, other = {"prompt": "x", "seed": 1}, {"multi": True, "shots": ["a"], "seed": 2}
+    post["description"] = "".join(
+        f"```json\n{json.dumps({'model': 'moss/1', 'input': body})}\n```\n" for body in (one, other)
+    )
+    (made,) = read(document).models
+    request = made.schema["properties"]["input"]
+    assert request["required"] == ["multi", "seed"]
+    assert [rule["title"] for rule in request["allOf"]] == [
+        "prompt is required when multi is false",
+        "shots is required when multi is true",
+    ]
+    assert any(note.startswith("shots: called required, but an example") for note in made.notes)
+    assert not any("the page's example" in note for note in made.notes)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "fine", "wrong"),
+    [
+        ([{"properties": {"a": {}}, "required": ["a"]}, {"properties": {"b": {}}, "required": ["b"]}],
+         [{"a": 1}, {"b": 1}], [{}, {"a": 1, "b": 1}]),
+        ([{"required": ["a"]}, {"required": ["b"]}], [{"a": 1}, {"b": 1}], [{}, {"a": 1, "b": 1}]),
+    ],
+)  # fmt: skip
+def test_fields_beside_the_shapes_go_with_each_of_them(shapes: Any, fine: Any, wrong: Any) -> None:
+    document = small({"const": "moss/1"}, a={}, b={})
+    post = document["paths"]["/api/v1/jobs/createTask"]["post"]
+    input_ = post["requestBody"]["content"]["application/json"]["schema"]["properties"]["input"]
+    own = {"prompt": {"type": "string"}} | ({"a": {}, "b": {}} if "properties" not in shapes[0] else {})
+    input_ |= {"properties": own, "required": ["prompt"], "oneOf": shapes}
+    checker = Draft202012Validator(read(document).models[0].schema["properties"]["input"])
+    assert all(checker.is_valid({"prompt": "x", **one}) for one in fine)
+    assert not any(checker.is_valid({"prompt": "x", **one}) for one in wrong)
+
+
+@pytest.mark.parametrize(
+    ("prose", "kind"),
+    [
+        ('The `resultJson` has:\n```json\n{"character_id": "c1"}\n```', "application/json"),
+        (r'"resultJson": "{\"character_id\":\"c1\"}"', "application/json"),
+        (r'"resultJson": "{\"resultUrls\":[\"https://example.com/a.mp4\"]}"', "video/mp4"),
+    ],
+)
+def test_a_result_that_is_a_value_makes_json(prose: str, kind: str) -> None:
+    document = named({"const": "moss/to-video"}, None, description=prose)
+    assert read(document).models[0].schema["x-kiejobs-output"]["media_type"] == kind
+
+
+def test_a_page_of_another_endpoint_says_so() -> None:
+    document = small({"const": "moss/1"})
+    flat = {"properties": {"model": {}, "prompt": {}}}
+    post = {"requestBody": {"content": {"application/json": {"schema": flat}}}}
+    document["paths"] = {"/api/v1/moss/generate": {"post": post}}
+    assert "POST /api/v1/moss/generate is not createTask" in read(document).problems[0]
+    document["paths"] = {"/api/v1/jobs/recordInfo": {"get": {}}}
+    assert "it describes GET /api/v1/jobs/recordInfo" in read(document).problems[0]
+    text = "# Moss\n\nPOST https://example.com/api/v1/moss/generate\n"
+    assert "/api/v1/moss/generate is not createTask" in read_page("moss", text, imported="x").problems[0]
+
+
+# --- two languages ---------------------------------------------------------------------------------
+
+
+def test_a_page_in_chinese_completes_the_one_in_english() -> None:
+    item = {"type": "string", "format": "uri"}
+    english = small(
+        {"const": "moss/1"},
+        text={"type": "string", "description": "What to show", "maxLength": 900},
+        pictures={"type": "array", "items": item, "description": "Pictures"},
+        seconds={"type": "integer", "description": "How long", "default": -1},
+    )
+    chinese = small(
+        {"const": "moss/1"},
+        text={"type": "string", "description": "提示词\uff0c最多 500 字符"},
+        pictures={
+            "type": "array",
+            "items": item,
+            "description": "最多 9 张图片\uff0c每张不超过 10MB\uff0c支持 png、jpg",
+        },
+        seconds={"type": "integer", "description": "时长 4 到 15 秒\uff0c或 -1"},
+        more={"type": "string", "description": "仅中文页面有"},
+    )
+    first, second = combined([read(english), read(chinese)])
+    (made,) = first.models
+    fields = made.schema["properties"]["input"]["properties"]
+    assert (fields["text"]["maxLength"], fields["pictures"]["maxItems"]) == (900, 9)
+    assert fields["pictures"]["x-kiejobs-file"]["max_bytes"] == 10 * 2**20
+    assert fields["pictures"]["description"] == "Addresses of up to 9 pictures: PNG or JPEG, at most 10 MB."
+    assert fields["seconds"]["anyOf"] == [{"const": -1}, {"minimum": 4, "maximum": 15}]
+    assert second.models == ()
+    assert any("states maxLength 500, the first page 900" in note for note in made.notes)
+    assert any(note.startswith("more: only") for note in made.notes)
+    data = json.dumps(made.schema).encode()
+    assert read_model(Source("made.json", data), made.model, FORM).problems == ()
+
+
+def test_two_pages_in_one_language_stay_two() -> None:
+    """The second may have the id by mistake."""
+    readings = [read(small({"const": "moss/1"})), read(small({"const": "moss/1"}, more={"type": "string"}))]
+    assert combined(readings) == readings

@@ -1,0 +1,103 @@
+"""Two pages of one model, in English and in Chinese, as one: either may state limits that the other lacks.
+
+In: readings of pages. Out: the same, with a model of two languages in the first of them only, and notes. Touches
+nothing. The first page counts where the two differ. Two pages in one language stay two: the second may have the
+id by mistake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kiejobs.core.document.wording import show
+from kiejobs.core.models.descriptions import field_description
+from kiejobs.core.models.spec import coerce
+from kiejobs.importer.openapi import mapping
+from kiejobs.importer.types import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kiejobs.importer.openapi import Note, Schema
+    from kiejobs.importer.page import ImportedModel, PageReading
+
+_LIMITS = (
+    "minLength", "maxLength", "minimum", "maximum", "multipleOf", "minItems", "maxItems", "pattern", "enum", "anyOf",
+)  # fmt: skip
+
+
+def combined(readings: Sequence[PageReading]) -> list[PageReading]:
+    """In their order."""
+    done: list[PageReading] = []
+    for reading in readings:
+        left = []
+        for model in reading.models:
+            at = next((n for n, one in enumerate(done) if _of(one, model) is not None), None)
+            first = None if at is None else _of(done[at], model)
+            if at is None or first is None or first.chinese == model.chinese:
+                left.append(model)
+                continue
+            both = _completed(first, model, reading.name)
+            done[at] = replace(
+                done[at], models=tuple(both if one is first else one for one in done[at].models)
+            )
+        done.append(replace(reading, models=tuple(left)))
+    return done
+
+
+def _of(reading: PageReading, model: ImportedModel) -> ImportedModel | None:
+    return next((one for one in reading.models if one.model == model.model), None)
+
+
+def _completed(first: ImportedModel, other: ImportedModel, page: str) -> ImportedModel:
+    notes = [
+        f"{page} is a page of the same model in another language: what it states beyond the first is added"
+    ]
+    input_, others = (one.schema["properties"]["input"] for one in (first, other))
+    fields = dict(input_["properties"])
+    notes += [f"{name}: only {page} has it; left out" for name in others["properties"] if name not in fields]
+    examples = [*first.examples, *other.examples]
+    for name, form in fields.items():
+        shown = [one[name] for one in examples if one.get(name) not in (None, "", [])]
+        taken: list[str] = []
+        made = _field(form, mapping(others["properties"].get(name)), shown, taken.append)
+        if made != form:
+            description = field_description(made)
+            words = {"title": made["title"], **({"description": description} if description else {})}
+            fields[name] = {**words, **made, **words}
+        notes += [f"{name}: {page} {text}" for text in taken]
+    properties = {**first.schema["properties"], "input": {**input_, "properties": fields}}
+    sources = [*first.schema["x-kiejobs-source"], {**other.schema["x-kiejobs-source"][0]}]
+    sources[-1]["page"] += ", in another language"
+    schema = {**first.schema, "properties": properties, "x-kiejobs-source": sources}
+    return replace(first, schema=schema, notes=(*first.notes, *notes))
+
+
+def _field(form: Schema, other: Schema, shown: Sequence[Any], note: Note) -> Schema:
+    """The first page's form of a field with limits of the other page's."""
+    made = dict(form)
+    given = [*shown, *([form["default"]] if "default" in form else [])]
+    for key in _LIMITS if form.get("type") == other.get("type") else ():
+        if key not in other or form.get(key) == other[key]:
+            continue
+        wider = {**made, key: other[key]}
+        if key in form:
+            note(f"states {key} {show(other[key])}, the first page {show(form[key])}; the first counts")
+        elif "enum" not in form and all(fits(wider, coerce(form, one)) for one in given):
+            made = wider
+            made["x-kiejobs-note"] = [
+                *made.get("x-kiejobs-note", ()),
+                f"{key}: from the page in another language",
+            ]
+            note(f"states {key} {show(other[key])}")
+    rule, others = form.get("x-kiejobs-file"), other.get("x-kiejobs-file")
+    if rule and others:
+        exact = [one for one in others["media_types"] if not one.endswith("/*")]
+        types = exact if all(one.endswith("/*") for one in rule["media_types"]) else []
+        made["x-kiejobs-file"] = {**others, **rule, **({"media_types": types} if types else {})}
+        if made["x-kiejobs-file"] != rule:
+            note("states more of its files")
+    if isinstance(form.get("items"), dict):
+        made["items"] = _field(form["items"], mapping(other.get("items")), [], note)
+    return made
