@@ -87,7 +87,7 @@ class _Guard:
             headers = Headers(scope=scope)
             host = headers.get("host", "")
             if not self._is_own(host):
-                app = PlainTextResponse("this is no address of the gallery", 421, headers=_HEADERS)
+                app = PlainTextResponse("not an address of the gallery", 421, headers=_HEADERS)
             elif headers.get("origin", f"http://{host}") != f"http://{host}":
                 app = PlainTextResponse("asked by a page of another site", 403, headers=_HEADERS)
         await app(scope, receive, send)

@@ -379,7 +379,7 @@ def lay_out(repository: Repository, commit: str, paths: Iterable[str], into: Pat
     files = [file for file in found.values() if _is_plain(file.path)]
     size = sum(file.size for file in files)
     if len(files) > MOST_FILES or size > MOST_BYTES:
-        message = f"{len(files):,} files with {size // 10**6:,} MB lie beside the job file there"
+        message = f"{len(files):,} files with {size // 10**6:,} MB are next to the job file there"
         hint = f"at most {MOST_FILES:,} files and {MOST_BYTES // 10**6:,} MB are looked at; give it a folder of its own"
         raise UsageProblem(message, hint=hint)
     with tempfile.TemporaryFile() as batch:
@@ -399,7 +399,7 @@ def _is_plain(path: str) -> bool:
 def _put(file: TreeFile, batch: BinaryIO, into: Path) -> None:
     header = batch.readline().split()
     if len(header) != 3 or header[1] != b"blob":
-        raise GitFailed(f"the repository does not hold {file.path} of that commit; fetch it whole")
+        raise GitFailed(f"the repository does not hold {file.path} of that commit; fetch the complete commit")
     size = int(header[2])
     target = into / file.path
     with contextlib.suppress(FileExistsError, NotADirectoryError):
@@ -419,7 +419,7 @@ def _pieces(batch: BinaryIO, size: int) -> Iterator[bytes]:
     while size > 0:
         piece = batch.read(min(size, _CHUNK))
         if not piece:
-            raise GitFailed("git ended before it had said all")
+            raise GitFailed("git ended before its answer was complete")
         size -= len(piece)
         yield piece
 

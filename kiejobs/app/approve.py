@@ -280,7 +280,7 @@ def require_locked(loaded: LoadedJobFile, screen: Screen, *, ledger: Ledger | No
     found = list(differences(locked, now, explain, images=wanted.check_assets))
     if found:
         screen.say(changes_text(found, color=screen.color_err))
-        hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it anew"
+        hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it again"
         raise StalePlan(f"{wanted.file} is not what its lock says", hint=hint)
 
 

@@ -334,7 +334,7 @@ def mention_others(
     if others:
         screen.say(
             f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
-            f"bring them home with `kiejobs collect{space.flag}`"
+            f"download their files with `kiejobs collect{space.flag}`"
         )
 
 

@@ -139,7 +139,7 @@ def require_tracked(loaded: LoadedJobFile, space: Workspace) -> None:
         raise StalePlan(f"git can't say which files it tracks: {failed}", hint="repair git first") from failed
     if unknown:
         names = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        message = f"what was approved can't stand for files that git doesn't track: {names}"
+        message = f"an approval can't cover files that git doesn't track: {names}"
         raise StalePlan(message, hint="commit them, and have the plan approved again")
 
 

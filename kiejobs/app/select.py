@@ -146,7 +146,7 @@ def _tags_of(files: Sequence[str]) -> TagsOf:
     """By the request as it is in the files now, else by the address."""
     if not files:
         hint = "name the job file too, or select by job:, axis:, state:, file: or address"
-        message = "`--select tag:…` needs the job file: tags stand nowhere else"
+        message = "`--select tag:…` needs the job file: tags are only there"
         raise UsageProblem(message, hint=hint)
     from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
 

@@ -103,14 +103,14 @@ def failures(value: str | tuple[Decimal, bool]) -> tuple[Decimal, bool]:
     number = text.removesuffix("%")
     known = _PERCENT.fullmatch(number) if share else number.isdecimal() and number.isascii()
     if not known or not Decimal(number) or (share and Decimal(number) > 100):
-        raise click.BadParameter(f"{value!r} is no limit of failures; write 5 or 10%")
+        raise click.BadParameter(f"{value!r} is not a limit of failures; write 5 or 10%")
     return Decimal(number), share
 
 
 def web_address(value: str) -> str | None:
     """An http(s) URL that can be part of Markdown; None for an empty one, as from a variable that nobody set."""
     if value and not _WEB_ADDRESS.fullmatch(value):
-        raise click.BadParameter(f"{value!r} is no web address")
+        raise click.BadParameter(f"{value!r} is not a web address")
     return value or None
 
 

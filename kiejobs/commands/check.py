@@ -55,9 +55,9 @@ def check(
             _FORMS[screen.form](found) if screen.form != "text" else check_text(found, color=screen.color_out)
         )
     if samples:
-        stand = "sample file stands" if samples == 1 else "sample files stand"
+        noun = "sample file is" if samples == 1 else "sample files are"
         screen.say(
-            f"note: {samples} {stand} in for results; rehearse with the extra `media` for cards at full size"
+            f"note: {samples} {noun} used as results; rehearse with the extra `media` for cards at full size"
         )
     return ExitCode.SOME_FAILED if has_failed(found) else ExitCode.DONE
 

@@ -93,7 +93,7 @@ def _versions() -> Iterator[Check]:
 def _models(_: Workspace) -> str:
     files = ModelFiles()
     for first in files.check_all():
-        hint = "`kiejobs models list` tells what is wrong, and where"
+        hint = "`kiejobs models list` shows what is wrong, and where"
         raise UsageProblem(f"{first.place}: {first.message}", hint=hint)
     own = len(files.own)
     where = "" if files.folder is None else f", {own} of the project's own in {files.folder}"
@@ -106,7 +106,7 @@ def _prices(space: Workspace) -> str:
     own_file = space.root.find(PRICES)
     for one in known.problems():
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
-            hint = "`kiejobs validate FILE` tells all that is wrong with it"
+            hint = "`kiejobs validate FILE` reports every error in it"
             raise UsageProblem(f"{one.place}: {one.message}", hint=hint)
     aged = aged_prices(table, table.models, space.clock().now().date())
     own = sum(1 for price in table if price.file is not None)

@@ -71,7 +71,7 @@ def _seen(attempt: Attempt, task_id: str | None) -> str:
     known = sanitize(attempt.task_id or "")
     if task_id is None or task_id != attempt.task_id:
         message = f"`{sanitize(attempt.address)}` has task {known} on record already"
-        other = "any other task stays noted beside it, and its file is in the vendor's task log"
+        other = "any other task stays on record next to it, and its file is in the vendor's task log"
         raise UsageProblem(message, hint=f"end the conflict with --task {known}; {other}")
     return "a person ruled that this is the task to keep"
 

@@ -406,8 +406,8 @@ def _confirm(planned: _Planned, key: Secret, how: RunOptions, space: Workspace, 
     if how.yes or not bought:
         return
     if screen.ask is None:
-        message = f"{bought} job(s) would be bought and nobody is there to confirm it"
-        raise UsageProblem(message, hint="add --yes once the plan has been looked at")
+        message = f"{bought} job(s) would be bought and there is no terminal to confirm on"
+        raise UsageProblem(message, hint="review the plan, then add --yes")
     screen.say("\n".join(_funds(planned, key, space)))
     price = planned.view.price if planned.view is not None else f"{planned.totals.credits} credits"
     if not screen.ask(f"Buy {plural(bought, 'job')} for {price}?"):

@@ -111,7 +111,7 @@ def ruling_text(ruling: Ruling, *, color: bool = False, flag: str = "") -> str:
     follows = "the next run buys it again"
     if ruling.ruling == "task":
         ruled = f"is task {sanitize(ruling.task_id or '')}"
-        follows = f"bring its files home with `kiejobs collect{flag}`"
+        follows = f"download its files with `kiejobs collect{flag}`"
     address = Paint(color).bold(sanitize(ruling.address))
     return f"{address} {ruled}\n  {sanitize(ruling.evidence)}\n  {follows}"
 

@@ -51,7 +51,7 @@ _WHY = {
     "in_doubt": "it was sent and the answer is unknown; nothing is bought here until it is ruled on",
     "file_missing": "it was bought and made, but its file is not here",
     "file_damaged": "it was bought and made, but its file is not what was collected",
-    "done": "it was bought, and its files are here and whole",
+    "done": "it was bought, and its files are here and complete",
     "failed": "it failed, and is not bought again by itself",
     "moved_from": "the same request was bought under a name that is no longer wanted",
     "no_longer_wanted": "it was bought, and the job file has it no more",
@@ -64,7 +64,7 @@ _NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
     Action.SUBMIT: (_BUYS, ("{this}{flag}",)),
     "in_doubt": ("Look for it in the vendor's task log, then rule: its task id, or lost.", ()),
     "result_gone": (
-        "Nothing would be bought. `collect` asks for it once more; buy the same again with:",
+        "Nothing would be bought. `collect` asks for it again; buy the same again with:",
         ("kiejobs collect{flag}", "{this} --retry gone{flag}"),
     ),
     "failed": (

@@ -311,7 +311,7 @@ def _in_doubt(view: PlanView, characters: int) -> str:
     kept, _ = fitting(blocks, characters)
     more = view.totals.in_doubt - len(kept)
     status = code(f"kiejobs status{flag}")
-    rest = f"\n\n*{more:,} more in doubt: {status} tells of all.*" if more > 0 else ""
+    rest = f"\n\n*{more:,} more in doubt: {status} shows them all.*" if more > 0 else ""
     return (
         "In doubt: look for the request in the vendor's task log. `--task` with the id that you "
         f"find there, `--lost` where nothing was made.\n\n{fenced(kept, 'sh')}{rest}"
@@ -392,7 +392,7 @@ def _run_row(job: JobView, view: RunView) -> str:
 def _steps(view: RunView) -> str:
     lines = list(step_lines(steps_after(view), Paint(color=False)))[1:]  # the first is blank
     kept, more = fitting((shortened(line, _STEP) for line in lines), _STEPS)
-    rest = ["", "...; `kiejobs report` tells the rest"] if more else []
+    rest = ["", "...; `kiejobs report` shows the rest"] if more else []
     return fenced([*kept, *rest], "text") if kept else ""
 
 

@@ -265,7 +265,7 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
     for line in view.guards:
         yield paint.loud(f"CHANGED SINCE {sanitize(view.base or '')}: {shortened(sanitize(line), _GUARD)}")
     for one in view.notices:
-        how = f"; `{one.command}` tells how" if one.command else ""
+        how = f"; `{one.command}` shows how" if one.command else ""
         if one.is_loud:
             yield paint.loud(f"{one.title.upper()}{one.message}")
         else:

@@ -126,10 +126,10 @@ class Submitter:
                 waited = self._pace.refused_for()
                 if waited + pause > self._settings.wait + _SLACK:
                     since = f" for {waited:.0f} s" if waited >= 1 else ""
-                    why = f"the API said {code}{since}, and --wait ends before the next try, {pause:.0f} s from now"
+                    why = f"the API answered {code}{since}, and --wait ends before the next try, {pause:.0f} s from now"
                     self._spending.stop(StopReason.BUSY, why)
                     return False
-                self._world.progress.note(f"the API said {code}; all wait {pause:.0f} s", minor=True)
+                self._world.progress.note(f"the API answered {code}; all wait {pause:.0f} s", minor=True)
             case TooSoon(seconds=seconds):
                 self._pace.pause(seconds)
             case _:

@@ -256,7 +256,7 @@ def test_samples_are_not_judged(tmp_path: Path) -> None:
         assert bench.run(**CHECKED).code == 0
         ran = bench.do("check")
     assert (ran.code, ran.out) == (0, "No result has checks.\n")
-    assert "1 sample file stands in for results" in ran.err
+    assert "1 sample file is used as results" in ran.err
 
 
 def test_a_check_of_the_defaults_is_refused_once_at_its_place(tmp_path: Path) -> None:

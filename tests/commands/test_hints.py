@@ -61,7 +61,7 @@ def quoted(text: str) -> tuple[tuple[str, str], ...]:
 
 
 CLOSE = "close it, or put the text in quotes"
-LOST = "put the whole text in quotes where this belongs to it; where it is a comment, write a blank behind the `#`"
+LOST = "put the entire text in quotes where this belongs to it; where it is a comment, write a blank behind the `#`"
 NUMBER = 'put it in quotes, "(.+)", or write (.+)'
 RAW = "where it is text, write `(.+)`; where it is a comment, write a blank behind `{#`"
 UNUSED = "write `(.+)` where it is meant, drop it, or name it `(.+)`"
@@ -119,18 +119,18 @@ ROWS = [
     Row(LOST, job("Cup of tea #cozy"), quoted("Cup of tea #cozy"), ["Cup of tea #cozy"]),
     Row(LOST, job("Cup of tea #cozy"), [("#cozy", "# cozy")], ["Cup of tea"]),
     Row(LOST, job("A cup, #FF8800"), quoted("A cup, #FF8800"), ["A cup, #FF8800"]),
-    Row("put the whole text in quotes where this is the value", job("#cozy cup"), quoted("#cozy cup"), ["#cozy cup"]),
-    Row("put the whole text in quotes where it belongs to it, or drop it", job("&then a dog"), quoted("&then a dog"),
+    Row("put the entire text in quotes where this is the value", job("#cozy cup"), quoted("#cozy cup"), ["#cozy cup"]),
+    Row("put the entire text in quotes where it belongs to it, or drop it", job("&then a dog"), quoted("&then a dog"),
         ["&then a dog"]),
-    Row("put the whole text in quotes where it belongs to it, or drop it", job("&then a dog"), [("&then ", "")], ["a dog"]),
-    Row("put it there, or write here what it stands for", job('"{{ vars.l }}"', top='vars: {l: "{{ vars.b }} cup", b: A}'),
+    Row("put the entire text in quotes where it belongs to it, or drop it", job("&then a dog"), [("&then ", "")], ["a dog"]),
+    Row("put it there, or write its value here", job('"{{ vars.l }}"', top='vars: {l: "{{ vars.b }} cup", b: A}'),
         [("{{ vars.b }} cup", "A cup")], ["A cup"]),
-    Row("put it there, or write here what it stands for", job('"{{ vars.l }}"', top='vars: {l: "{{ vars.b }} cup", b: A}'),
+    Row("put it there, or write its value here", job('"{{ vars.l }}"', top='vars: {l: "{{ vars.b }} cup", b: A}'),
         [("{{ vars.l }}", "{{ vars.b }} cup"), ('l: "{{ vars.b }} cup", ', "")], ["A cup"]),
     Row(CLOSE, job("[x"), quoted("[x"), ["[x"]),
     Row(CLOSE, job("{x"), quoted("{x"), ["{x"]),
-    Row("put the whole value in quotes", job("@cup"), quoted("@cup"), ["@cup"]),
-    Row("put the whole value in quotes", job("& cup"), quoted("& cup"), ["& cup"]),
+    Row("put the entire value in quotes", job("@cup"), quoted("@cup"), ["@cup"]),
+    Row("put the entire value in quotes", job("& cup"), quoted("& cup"), ["& cup"]),
     Row("put a value that contains `: ` in quotes", job("A cap: red"), quoted("A cap: red"), ["A cap: red"]),
     Row("a text that starts with `- ` needs quotes", job("- cup"), quoted("- cup"), ["- cup"]),
     Row("put the text that holds it in quotes", job("a cup\n        of tea #cozy\n        on a table"),
@@ -265,7 +265,7 @@ ROWS = [
     Row("drop one of the two entries",
         job('"{{ matrix.duration }} {{ matrix.m }}"', "matrix: {duration: [5], m: [a], include: [{duration: 10, m: b}, {duration: 10, m: b}]}"),
         [(", {duration: 10, m: b}]", "]")], ["5 a", "10 b"]),
-    Row("drop an exclude, or the whole job", job(body="matrix: {duration: [5], exclude: [{duration: 5}]}"),
+    Row("drop an exclude, or the job", job(body="matrix: {duration: [5], exclude: [{duration: 5}]}"),
         [(", exclude: [{duration: 5}]", "")], ["x"]),
     Row("write it as (5)", job('"{{ matrix.m }}"', 'matrix: {m: [5], include: [{m: "5"}]}'), [('{m: "5"}', r"{m: \1}")], ["5"]),
     Row(r"write `(step: \S+)`", job('"{{ matrix.n }}"', "matrix: {n: {range: {from: 3, to: 1}}}"),

@@ -223,7 +223,7 @@ def test_after_too_many_failures_what_was_bought_is_still_collected(table: Set) 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "101%", "two", "1.5", "0%", "%", "²"])
 def test_a_limit_that_is_none_is_refused(limit: str) -> None:
-    with pytest.raises(click.BadParameter, match="is no limit of failures"):
+    with pytest.raises(click.BadParameter, match="is not a limit of failures"):
         failures(limit)
 
 
@@ -260,7 +260,7 @@ def test_status_tells_what_expires_within_two_days(
     assert [line["may_be_gone"] for line in document["expiring"]] == [may_be_gone] * expiring
     text = bench.do("status", "--expiring", "48h").out
     assert ("Expiring: fetch them now" in text) == bool(expiring)
-    assert ("Nothing that is not home expires within that time." in text) == (not expiring)
+    assert ("Nothing that is still to be downloaded expires within that time." in text) == (not expiring)
 
 
 def test_a_link_that_is_refused_is_made_anew(table: Set) -> None:

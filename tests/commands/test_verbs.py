@@ -81,7 +81,7 @@ def test_a_rehearsal_asks_nothing_since_it_costs_nothing(bench: Bench) -> None:
     assert bench.do("run", "jobs.yaml", "--sandbox", "--speed", "1000").code == 0
     real = bench.do("run", "jobs.yaml")
     assert real.code == 2
-    assert "nobody is there to confirm it" in real.err
+    assert "there is no terminal to confirm on" in real.err
     assert bench.journals() == []
 
 

@@ -214,9 +214,11 @@ def _accepted(envelope: Envelope, status: int) -> outcomes.Answered:
     if isinstance(task_id, str) and _is_usable(task_id.strip()):
         named = {task_id.strip(), *map(str, filter(None, map(data.get, _SPELLINGS)))}
         if len(named) > 1:
-            return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) and named two tasks", "200")
+            return outcomes.CreateInDoubt(f"the API answered 200 (HTTP {status}) and named two tasks", "200")
         return outcomes.Accepted(task_id.strip())
-    return outcomes.CreateInDoubt(f"the API said 200 (HTTP {status}) without a task's id in its place", "200")
+    return outcomes.CreateInDoubt(
+        f"the API answered 200 (HTTP {status}) without a task's id in its place", "200"
+    )
 
 
 def _without_envelope(status: int, retry_after: str | None, body: bytes) -> outcomes.Answered:

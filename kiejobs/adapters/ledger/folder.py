@@ -376,7 +376,7 @@ class FolderStore:
         except OSError as error:
             raise JournalProblem(
                 f"can't write {path}: {error.strerror or error}",
-                hint="the journals are whole; `kiejobs manifest rebuild` writes it when there is room",
+                hint="the journals are complete; `kiejobs manifest rebuild` writes it when there is room",
             ) from error
         return path.as_posix()
 

@@ -96,7 +96,7 @@ def _likeness(check: Check, frame: Any, task: Mapping[str, Any]) -> float | str:
         media_type = media_type_of(stream.read(HEAD)) or ""
         size = look_at(stream, media_type, decode=False) if media_type.startswith("image/") else None
     if not isinstance(size, Measures) or not size.width or not size.height:
-        return f"the picture in `{held[0]}`: {size or 'it is no picture that we open'}"
+        return f"the picture in `{held[0]}`: {size or 'not a picture format that we open'}"
     proportions = (size.width, size.height)
     return max(
         _alike(_small(frame, proportions, way), _opened(Path(path), _SIDE, frame, way))

@@ -242,7 +242,7 @@ async def _stream(chunks: AsyncIterator[bytes], partial: Partial, expected: int 
     limit = _LARGEST_FILE if expected is None else min(expected, _LARGEST_FILE)
     async for chunk in chunks:  # as it comes, so that what came is kept
         if partial.size + len(chunk) > limit:
-            raise _ResultRefused("the host sent more than it said, or more than 4 GB")
+            raise _ResultRefused("the host sent more than it announced, or more than 4 GB")
         partial.write(chunk)
         if partial.moved is not None:
             partial.moved(partial.size, expected)

@@ -195,11 +195,11 @@ def _unknown_keys(error: ValidationError, path: tuple[str | int, ...], noun: str
     schema = cast("Mapping[str, Any]", error.schema)
     known = set(schema.get("properties", {}))
     patterns = list(schema.get("patternProperties", {}))
-    where = f"of `{dotted(path)}`" if path else f"of {noun}"
+    where = f"in `{dotted(path)}`" if path else f"in {noun}"
     for key in cast("Mapping[str, Any]", error.instance):
         if key not in known and not any(re.search(pattern, key) for pattern in patterns):
             hint = suggest(key, known) or _known_keys(schema, known)
-            message = f"`{shorten(key)}` is no key {where}"
+            message = f"unknown key `{shorten(key)}` {where}"
             yield SchemaProblem((*path, key), "unknown", message, hint, at_key=True)
 
 

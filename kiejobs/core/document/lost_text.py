@@ -25,7 +25,7 @@ _RENDERED = (
     "templates are rendered in `input`, `output`, `callBackUrl`, and on an axis that only fills a field"
 )
 _MARK = re.compile(r"(?<!\S)#")
-_QUOTE = "put the whole text in quotes"
+_QUOTE = "put the entire text in quotes"
 
 
 def lost_text(document: Document, parts: Iterable[tuple[Json, Spot]]) -> Iterator[Diagnostic]:
@@ -42,7 +42,7 @@ def lost_text(document: Document, parts: Iterable[tuple[Json, Spot]]) -> Iterato
         for value, spot in leaves(*part):
             if spot in document.idle_anchors:
                 message = (
-                    f"`&{document.idle_anchors[spot]}` names an anchor, which nothing uses; it is no text"
+                    f"`&{document.idle_anchors[spot]}` names an anchor, which nothing uses; it is not text"
                 )
                 hint = f"{_QUOTE} where it belongs to it, or drop it"
                 yield Diagnostic("lost-text", message, document.at(spot), hint, Severity.WARNING)
@@ -66,7 +66,7 @@ def unrendered(what: str, value: Json, place: Place | None) -> Iterator[Diagnost
     shown = next((one[0] for one in found if one is not None), None)
     if shown is not None:
         message = f"{what} holds a template, which nothing renders: `{shown[:60]}`"
-        hint = f"{_RENDERED}; put it there, or write here what it stands for"
+        hint = f"{_RENDERED}; put it there, or write its value here"
         yield Diagnostic("unrendered-template", message, place, hint)
 
 

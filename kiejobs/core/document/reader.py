@@ -170,7 +170,7 @@ class _Words(NamedTuple):
 
 
 _CLOSE = "close it, or put the text in quotes"
-_QUOTE = "put the whole value in quotes"
+_QUOTE = "put the entire value in quotes"
 _QUOTE_TAG = "a text that starts with `!` needs quotes"
 _ALIGN = "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 _TAB = _Words("tab character", "a tab in the indentation",
@@ -180,7 +180,7 @@ _KNOWN = (
     _Words("cannot start any token", "a value can't start with `{char}`", _QUOTE),
     _Words("mapping values are not allowed", "a second `:` in one line, or a line indented too far",
            "put a value that contains `: ` in quotes"),
-    _Words("(block )?sequence entries are not allowed", "a list item can't stand here",
+    _Words("(block )?sequence entries are not allowed", "a list item is not allowed here",
            "begin the list on a line of its own; a text that starts with `- ` needs quotes"),
     _Words(r"end of stream.*\| while scanning a quoted", "this quote is never closed",
            "close it; within single quotes an apostrophe is written twice", opening=True),
@@ -201,7 +201,7 @@ _KNOWN = (
     _Words("incompatible YAML", "this YAML version is not known", "drop the `%YAML` line"),
     _Words("(scanning|parsing) a tag|URI", "a tag that can't be read", _QUOTE_TAG),
     _Words("directive", "a line that starts with `%` speaks to the parser", "drop or quote it"),
-    _Words("mapping keys are not allowed", "`?` can't stand here", _QUOTE),
+    _Words("mapping keys are not allowed", "`?` is not allowed here", _QUOTE),
     _Words("scanning a block scalar", "`|` and `>` take the text on the lines below",
            "begin the text on the next line"),
 )  # fmt: skip

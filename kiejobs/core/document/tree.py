@@ -201,7 +201,7 @@ class Tree:
         """What stands in the place of an alias that means nothing here."""
         self.usable = False
         if name in self._anchors:
-            message, hint = f"`*{name}` stands inside what it names", "a value can't contain itself"
+            message, hint = f"`*{name}` is inside the value that it names", "a value can't contain itself"
         else:
             message = f"nothing is named `&{name}`"
             hint = f"write `&{name}` before a value further up; a text that starts with `*` needs quotes"

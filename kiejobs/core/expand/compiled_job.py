@@ -141,7 +141,9 @@ def _stray_omit(name: str, rendered: Iterable[str | TemplateProblem]) -> Templat
             hint = "where a part of a text is left out, write `''` for it"
             if text.strip() == OMIT:
                 hint = "drop the line of `output` for its usual name, or write a name"
-            return TemplateProblem("`omit` leaves a whole optional field out: it is no part of a text", hint)
+            return TemplateProblem(
+                "`omit` leaves out a complete optional field; it can't be part of a text", hint
+            )
     return None
 
 

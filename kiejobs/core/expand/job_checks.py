@@ -253,7 +253,7 @@ def safe_output(text: str, extension: str) -> str:
     if not (stem and _EXTENSION.fullmatch(dot + ending)):
         parts[-1] += extension  # `v1.5` and `.hidden` end in no extension
     if parts[-1].endswith(".part"):
-        raise UnsafePath("`output` ends in .part, which is kept for files that are not whole yet")
+        raise UnsafePath("`output` ends in .part, which is kept for files that are not complete yet")
     return "/".join(parts)
 
 

@@ -223,13 +223,12 @@ def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
         hint = "rename one of the two: no file can have the name of a folder"
     elif job.output != first.output:
         message = (
-            f"{names} would write {files}, which are "
-            "one file where upper and lower case are not told apart (macOS, Windows)"
+            f"{names} would write {files}, which are the same file where names ignore case (macOS, Windows)"
         )
         hint = "spell one of them so that they differ in more than their case"
     elif alike is not None:
         message += f": `output` makes the same text of both values of axis `{alike}`"
-        hint = "rename one of the two values, or put into `output` what tells them apart"
+        hint = "rename one of the two values, or put what differs into `output`"
     return places.problem("output-collision", message, places.entry.spot, hint, fold=("duplicate",))
 
 

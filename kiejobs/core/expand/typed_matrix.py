@@ -193,7 +193,7 @@ def _axis_problems(document: Document, matrix: TypedMatrix, axis: Axis) -> Itera
         place = document.at(spot)
         if name is None:
             message = f"job `{job}`: a mapping on axis `{axis.name}` has no `id`"
-            hint = "give it `id: some-name`; it stands in the address"
+            hint = "give it `id: some-name`, which names it in the address"
             yield Diagnostic("axis-value", message, place, hint)
         elif name in first:
             message, hint = _twice(axis.name, name, first[name][0], value)
@@ -289,7 +289,7 @@ def _nothing_left(document: Document, matrix: TypedMatrix) -> Iterator[Diagnosti
     if not len(matrix.rows):
         message = f"job `{matrix.entry.name}`: its excludes leave no combination"
         place = document.at(matrix.entry.spot)
-        yield Diagnostic("empty-job", message, place, "drop an exclude, or the whole job")
+        yield Diagnostic("empty-job", message, place, "drop an exclude, or the job")
 
 
 def _appended_rows(document: Document, matrix: TypedMatrix) -> Iterator[Diagnostic]:
@@ -307,7 +307,7 @@ def _appended_rows(document: Document, matrix: TypedMatrix) -> Iterator[Diagnost
         name = axes_text(tuple(parts.values()))
         if name in seen and not nameless:
             message = f"job `{matrix.entry.name}`: include makes the combination `{name}` twice"
-            hint = "drop one of the two entries, or tell them apart by an axis"
+            hint = "drop one of the two entries, or make them differ in an axis"
             also = (document.at(seen[name]),)
             yield Diagnostic("duplicate-row", message, document.at(entry.spot), hint, also=also)
         seen.setdefault(name, entry.spot)

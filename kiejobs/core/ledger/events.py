@@ -382,7 +382,7 @@ def _decode(name: str, value: Json) -> Any:
     if name == "failure":
         return Failure(**value)
     if name in {"files", "urls"} and not isinstance(value, list):
-        raise TypeError(f"`{name}` is no list")
+        raise TypeError(f"`{name}` is not a list")
     if name == "files":
         return tuple(FileRecord(**item) for item in value)
     return tuple(value) if name == "urls" else value

@@ -377,7 +377,7 @@ def _steps(pattern: str) -> tuple[str, _Steps]:
         hint = "files whose names begin with `.` are none"
         raise BadValues(f"`{pattern}` asks for hidden files", hint)
     if any("**" in part and part != "**" for part in parts):
-        raise BadValues(f"`**` stands alone between two `/`, not as in `{pattern}`", _WAY)
+        raise BadValues(f"`**` must be alone between two `/`, not as in `{pattern}`", _WAY)
     kept = [part for part, same in groupby(parts) for _ in ([part] if part == "**" else same)]
     kept += ["*"] if kept[-1] == "**" else []
     steps = tuple(

@@ -79,7 +79,7 @@ def _problems(schema: Json, document: Document, model: str, form: Form) -> list[
     refused = [*refused_by(form, schema)] or [*_beyond_form(schema, model)]
     found = list(dict.fromkeys(_diagnostic(document, problem, form) for problem in refused))
     if (more := len(found) - MOST_PROBLEMS) > 0:
-        message = f"{more:,} more problems are not told"
+        message = f"{more:,} more problems are not shown"
         found[MOST_PROBLEMS:] = [Diagnostic(CODE, message, document.place(()))]
     return found
 
@@ -118,7 +118,7 @@ def _read(source: Source) -> tuple[Json, Document, list[Diagnostic]]:
 
 def _json(name: str, text: str) -> Json:
     def refuse(word: str) -> NoReturn:
-        raise _Unreadable(f"`{word}` is no number of JSON", Place(name, 1, 1))
+        raise _Unreadable(f"`{word}` is not a JSON number", Place(name, 1, 1))
 
     try:
         return json.loads(text, parse_constant=refuse)
@@ -165,7 +165,7 @@ def _beyond_form(schema: Mapping[str, Any], model: str) -> Iterator[SchemaProble
         yield SchemaProblem(_ID, "enum", message, hint)
     elif not IS_ID.fullmatch(model):
         hint = "letters, digits, `.`, `_`, `-` and up to three `/`"
-        yield SchemaProblem(_ID, "enum", f"`{shorten(model)}` is no model's id", hint)
+        yield SchemaProblem(_ID, "enum", f"`{shorten(model)}` is not a model id", hint)
     if _PRICE in schema:
         hint = "write it into `prices.yaml`, at the root of the project"
         message = "prices are not read from a model's schema"
@@ -188,7 +188,7 @@ def _missing_fields(input_: Mapping[str, Any]) -> Iterator[SchemaProblem]:
     for number, name in enumerate(input_.get("required", ())):
         if name not in input_["properties"]:
             path = ("properties", "input", "required", number)
-            message = f"`{shorten(name)}` is required, and is no field"
+            message = f"`{shorten(name)}` is required, but there is no such field"
             yield SchemaProblem(path, "required", message, suggest(name, input_["properties"]))
 
 

@@ -137,7 +137,7 @@ class RequestChecker:
                 yield SchemaProblem(path, "control", message, "delete it where it comes from")
                 return
             if len(text) > LONGEST_TEXT:
-                message = f"`{dotted(path)}` has {len(text):,} characters; no model takes so many"
+                message = f"`{dotted(path)}` has {len(text):,} characters; no model takes that many"
                 yield SchemaProblem(path, "maxLength", message)
         if name in self.spec.required and name not in self.spec.defaults and _is_blank(value):
             yield SchemaProblem((name,), "blank", f"`{name}` is empty: {self.spec.model} needs it")

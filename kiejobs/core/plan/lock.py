@@ -153,12 +153,12 @@ def from_bytes(data: bytes, schema: Mapping[str, Any]) -> Lock:
     try:
         document = json.loads(data)
     except RecursionError as error:
-        raise ValueError("it has not the form of a lock") from error
+        raise ValueError("it does not have the form of a lock") from error
     errors = list(validator(schema).iter_errors(document))
     if any(list(error.absolute_path) == ["format_version"] for error in errors):
         raise ValueError("it has a format that this kiejobs does not know")
     if any(error.validator != "additionalProperties" for error in errors):
-        raise ValueError("it has not the form of a lock")
+        raise ValueError("it does not have the form of a lock")
     return cast("Lock", document)
 
 

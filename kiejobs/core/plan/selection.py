@@ -167,7 +167,7 @@ def _parts(term: str) -> list[str]:
     """An empty part would take everything: mostly a variable that was not set."""
     parts = _OUTER_COMMA.split(term)
     if "" in parts:
-        hint = "a comma stands between two terms; both must hold"
+        hint = "a comma joins two terms that must both hold"
         raise UsageProblem(f"`--select {term}` has an empty part", hint=hint)
     return parts
 

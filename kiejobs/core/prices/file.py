@@ -42,7 +42,7 @@ _COUNTED = frozenset({"integer", "number", "string"})
 def read_prices(
     document: Document, schema: Mapping[str, Any] | None, *, own: bool
 ) -> tuple[PriceTable | None, list[Diagnostic]]:
-    """The table, or None where the file has not the form of one; and what is wrong with it.
+    """The table, or None where the file does not have the form of one; and what is wrong with it.
 
     `own`: the project's. Without a schema the file is trusted to be right: ours is, tests see to that.
     """
@@ -71,7 +71,7 @@ def check_prices(
         if spec is not None:
             yield from _of_model(document, spec, stated)
         elif model not in models:
-            message = f"a price for `{model}`, which is no model that is known here"
+            message = f"a price for `{model}`, which is not a known model"
             hint = suggest(model, models) or "`kiejobs models import` makes models known"
             place = document.place(("models", model), key=True)
             yield Diagnostic("price-model", message, place, hint, Severity.WARNING)

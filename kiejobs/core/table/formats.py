@@ -148,7 +148,7 @@ csv.field_size_limit(MAX_ROW)
 
 _Record: TypeAlias = tuple[list[str], int]  # cells, and where their row begins
 _HELD = 'a cell that holds a delimiter needs quotes around it: "calm, then wild"'
-_QUOTE = 'put the whole cell in quotes, and write a quote in it twice: "5"" wide"'
+_QUOTE = 'put the entire cell in quotes, and write a quote in it twice: "5"" wide"'
 _QUOTED = re.compile(r'"[^"]*+(?:""[^"]*+)*+"')
 
 

@@ -152,7 +152,7 @@ def _split_otherwise(columns: Sequence[str]) -> str | None:
     }
     found = (way for sign, way in ways.items() if len(columns) == 1 and sign in columns[0])
     way = next(found, None)
-    return way and f"its columns seem to be told apart by {way}"
+    return way and f"its columns seem to be separated by {way}"
 
 
 def _numbers(contents: Contents, key: str) -> tuple[dict[str, int], list[Diagnostic]]:
@@ -181,7 +181,7 @@ def _numbers(contents: Contents, key: str) -> tuple[dict[str, int], list[Diagnos
 
 
 def _why_nameless(row: Mapping[str, Json], key: str) -> tuple[str, str] | None:
-    hint = f"each row needs a `{key}` of its own: it stands in the address"
+    hint = f"each row needs a `{key}` of its own: it is part of the address"
     if key not in row:
         return f"the row has no `{key}`, which is the key", hint
     value = row[key]

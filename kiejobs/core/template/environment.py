@@ -294,7 +294,7 @@ def _check_dropped(tree: nodes.Template) -> None:
         parts: Iterable[nodes.Node] = node.nodes if isinstance(node, nodes.Output) else ()
         prints = any(not isinstance(part, nodes.TemplateData) or part.data.strip() for part in parts)
         if is_filling and (isinstance(node, nodes.Include) or prints):
-            message = "what stands beside the blocks is dropped where a template extends another"
+            message = "text outside of blocks is dropped in a template that extends another"
             raise TemplateProblem(message, "put it into a block, or delete it", node.lineno)
         is_filling |= isinstance(node, nodes.Extends)
 

@@ -136,7 +136,7 @@ def _used(value: Any) -> Any:
 def _walked(value: Any) -> Any:
     """Nor is null or 0 an empty list, as it is to jinja2's `map` and `select`."""
     if not isinstance(_used(value), list | tuple | range | str | dict):
-        raise TemplateProblem(f"{kind(value)} is no list")
+        raise TemplateProblem(f"{kind(value)} is not a list")
     return value
 
 

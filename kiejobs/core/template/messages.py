@@ -205,10 +205,10 @@ _PYTHON: tuple[tuple[str, str], ...] = (
     (r"unsupported operand type\(s\) for (\S+): '(\w+)' and '(\w+)'", "`{0}` makes no sense between {1} and {2}"),
     (r"cannot unpack non-iterable (\w+)", "{0} can't be taken apart into several names"),
     (r"'(\w+)' object is not callable", "{0} can't be called"),
-    (r"'(\w+)' object is not (?:iterable|reversible|subscriptable)", "{0} is no list"),
-    (r"(?:object|argument) of type '(\w+)' (?:has no len|is not)", "{0} is no list"),
+    (r"'(\w+)' object is not (?:iterable|reversible|subscriptable)", "{0} is not a list"),
+    (r"(?:object|argument) of type '(\w+)' (?:has no len|is not)", "{0} is not a list"),
     (r"unhashable type: '(\w+)'", "{0} can't be a key"),
-    (r"'(\w+)' object cannot be interpreted as an integer", "{0} is no whole number"),
+    (r"'(\w+)' object cannot be interpreted as an integer", "{0} is not a whole number"),
     (r"type (\w+) doesn't define __round__", "{0} can't be rounded"),
     (r"Exceeds the limit \(\d+ digits\)", "a number is too large"),
 )  # fmt: skip

@@ -152,7 +152,7 @@ def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
 
 
 def _open(view: StatusView, at_api: Sequence[Attempt], paint: Paint, flag: str) -> Iterator[str]:
-    words = f"bring the files home with `kiejobs collect{flag}`"
+    words = f"download the files with `kiejobs collect{flag}`"
     yield from _tasks("At the API", words, at_api, "submitted", paint)
     if _are_arriving(view):
         last = moment(view.callbacks[-1])
@@ -167,7 +167,7 @@ def _are_arriving(view: StatusView) -> bool:
 
 def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator[str]:
     if not expiring:
-        yield "Nothing that is not home expires within that time."
+        yield "Nothing that is still to be downloaded expires within that time."
         return
     yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
     rows = []

@@ -398,7 +398,7 @@ def _interrupted(counts: Counter[JobStatus], again: str) -> Step:
 def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     run, collect = _run(view), f"kiejobs collect{view.flag}"
     if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
-        message = f"{_are(at_api)} still at the API, paid for; bring the files home later with"
+        message = f"{_are(at_api)} still at the API, paid for; download the files later with"
         yield Step("running", message, (collect,), title="Not here yet")
     if unnamed := count[JobStatus.NO_RESULT]:
         message = f"{_are(unnamed)} successful by the API's word, but it named no result that can be used; paid for, ask again with"
@@ -407,7 +407,7 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{_are(uncollected)} bought and made, but the files are not here; try again with"
         yield Step("not_collected", message, (collect,), title="Not collected")
     if gone := count[JobStatus.GONE]:
-        message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask once more, or buy the same again with"
+        message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask again, or buy the same again with"
         yield Step("gone", message, (collect, f"{run} --retry gone"), title="Gone")
     if failed := count[JobStatus.FAILED] + count[JobStatus.REJECTED]:
         is_plain = any(job.status in _FAILED and not job.advice for job in view.jobs)

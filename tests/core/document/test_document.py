@@ -178,7 +178,7 @@ def test_a_quoted_merge_key_is_a_key() -> None:
 NO_TABS = "use spaces: YAML does not take tabs for indentation"
 ALIGN = "indent it like its neighbours; a value with quotes in its middle needs quotes around it all"
 CLOSE = "close it, or put the text in quotes"
-QUOTE = "put the whole value in quotes"
+QUOTE = "put the entire value in quotes"
 QUOTE_NUMBER = "put it in quotes if it is meant as text"
 QUOTE_TAG = "drop it; a text that starts with `!` needs quotes"
 INIT = "`kiejobs init` writes one to start from"
@@ -223,7 +223,7 @@ MISTAKES = [
     (
         "a: - b\n",
         "1:4 yaml-syntax",
-        "a list item can't stand here",
+        "a list item is not allowed here",
         "begin the list on a line of its own; a text that starts with `- ` needs quotes",
     ),
     (
@@ -310,7 +310,7 @@ MISTAKES = [
     (
         "a: &a [*a]\n",
         "1:8 yaml-alias",
-        "`*a` stands inside what it names",
+        "`*a` is inside the value that it names",
         "a value can't contain itself",
     ),
     ("a: !foo 1\n", "1:4 yaml-tag", "the tag `!foo` has no meaning in a job file", QUOTE_TAG),

@@ -313,7 +313,7 @@ def test_a_value_is_brought_to_its_field_s_type(field: str, written: str, sent: 
         ("links", "https://example.com", '`links` must be a list, not "https://example.com"'),
         ("links", "[no]", '`links[0]` is not a URL: "no"'),
         ("style", "{weight: x}", '`style.weight` must be a whole number, not "x"'),
-        ("style", "{colour: x}", "`colour` is no key of `style`"),
+        ("style", "{colour: x}", "unknown key `colour` in `style`"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(field: str, written: str, message: str) -> None:
@@ -447,7 +447,7 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
     })  # fmt: skip
     assert made.told == [
         (
-            "unknown-key 6:5 `colour` is no key of `jobs.a`"
+            "unknown-key 6:5 unknown key `colour` in `jobs.a`"
             " | the fields of the request belong under `input:`; its keys: callBackUrl, checks, correlate, input, matrix, model, output, tags, takes, vars"
         ),
         "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`?",

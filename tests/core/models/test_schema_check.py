@@ -111,7 +111,7 @@ def test_tabs_and_a_byte_order_mark_are_taken() -> None:
         (b'{"a": "\xff"}', "byte 0xff is not UTF-8"),
         (b"null", "the file is empty"),
         (b"[1]", "must be a mapping"),
-        (b'{"a": NaN}', "`NaN` is no number of JSON"),
+        (b'{"a": NaN}', "`NaN` is not a JSON number"),
         (b'{"a": 1e999}', "`1e999` is too large"),
         (b"[" * 200_000, "nested too deeply"),
         (b"[" * 40 + b"]" * 40, "nested more than 24 levels deep"),
@@ -139,17 +139,17 @@ def test_what_can_t_be_read_is_told(data: bytes, message: str) -> None:
         ),
         (
             lambda s: s["properties"]["input"].update(additionalProperties={}),
-            "`additionalProperties` is no key of `properties.input`",
+            "unknown key `additionalProperties` in `properties.input`",
         ),
-        (lambda s: s.update({"$ref": "https://example.com/a"}), "`$ref` is no key of a model"),
-        (lambda s: s.update({"$defs": {}}), "`$defs` is no key of a model's schema"),
+        (lambda s: s.update({"$ref": "https://example.com/a"}), "unknown key `$ref` in a model"),
+        (lambda s: s.update({"$defs": {}}), "unknown key `$defs` in a model's schema"),
         (
             lambda s: s["properties"]["input"]["properties"].update(a={"$ref": "#"}),
-            "`$ref` is no key of `properties.input.properties.a`",
+            "unknown key `$ref` in `properties.input.properties.a`",
         ),
         (
             lambda s: s["properties"]["input"].update(allOf=[{"title": "x", "$ref": "#"}]),
-            "`$ref` is no key of `properties.input.allOf[0]`",
+            "unknown key `$ref` in `properties.input.allOf[0]`",
         ),
         (
             lambda s: s["properties"]["input"].update(allOf=[{"required": ["prompt"]}]),
@@ -174,7 +174,7 @@ def test_what_can_t_be_read_is_told(data: bytes, message: str) -> None:
         (lambda s: s.update({"x-kiejobs-price": {}}), "prices are not read from a model's schema"),
         (
             lambda s: s["properties"]["input"].update(required=["promt"]),
-            "`promt` is required, and is no field",
+            "`promt` is required, but there is no such field",
         ),
         (
             lambda s: s.update({"x-kiejobs-output": {"media_type": "video/mp4", "extension": "/../x"}}),
@@ -213,7 +213,7 @@ def test_very_many_problems_are_cut() -> None:
     made = schema(**{f"f{number}": {"banana": 1} for number in range(400)})
     found = told(made)
     assert len(found) == MOST_PROBLEMS + 1
-    assert found[-1] == "300 more problems are not told"
+    assert found[-1] == "300 more problems are not shown"
 
 
 @pytest.mark.parametrize("model", ["acme/clip-2", "clip-1", "ACME/clip-1"])
@@ -228,7 +228,7 @@ def test_a_schema_under_another_name_is_refused(model: str) -> None:
 def test_not_everything_is_an_id(model: str) -> None:
     made = schema()
     made["properties"]["model"]["enum"] = [model]
-    assert told(made, model) == [f"`{model}` is no model's id"]
+    assert told(made, model) == [f"`{model}` is not a model id"]
 
 
 # --- patterns --------------------------------------------------------------------------------------

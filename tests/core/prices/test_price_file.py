@@ -132,7 +132,7 @@ def test_an_amount_that_is_none_is_told_at_its_place(amount: str, shown: str) ->
         (SOUND.replace("version: 1", "version: 2"), "price-structure 1:10 `version` has a form"),
         ("version: 1", "price-structure 1:1 `models` is missing"),
         ("version: 1\nmodels: {}", "price-structure 2:9 `models` is empty"),
-        (SOUND.replace("models", "model: {}\nmodels"), "unknown-key 2:1 `model` is no key of a price file"),
+        (SOUND.replace("models", "model: {}\nmodels"), "unknown-key 2:1 unknown key `model` in a price file"),
         (one(f"per: video, credits: [], {REST}"), "`models." + MODEL + ".credits` is empty"),
         (one(f"per: second, credits: 1, {REST}"), "`quantity` is missing"),
         (one(f"per: hour, credits: 1, {REST}"), "must be one of request, video"),

@@ -230,7 +230,7 @@ MISTAKES = {
     ),
     "a quote in the middle": (
         'id,mood\na,5" wide\nb,x"\n',
-        [('table-syntax t.csv:2:4 a quote in the middle of a cell | put the whole cell in quotes, and'
+        [('table-syntax t.csv:2:4 a quote in the middle of a cell | put the entire cell in quotes, and'
          ' write a quote in it twice: "5"" wide"')],
     ),
     "a quote that is never closed": (
@@ -239,7 +239,7 @@ MISTAKES = {
     ),
     "text behind a quote": (
         'id,mood\na,"calm" x\n',
-        [('table-syntax t.csv:2:9 text behind a closing quote | put the whole cell in quotes, and write a'
+        [('table-syntax t.csv:2:9 text behind a closing quote | put the entire cell in quotes, and write a'
          ' quote in it twice: "5"" wide"')],
     ),
     "no rows": (
@@ -304,9 +304,9 @@ MISTAKES = {
         'id,mood\na,b,c\nd,"e" f\ng,5" wide\nh"\ni\n',
         [("table-syntax t.csv:2:5 the row has 3 cells, and the header 2 | a cell that holds a delimiter"
           ' needs quotes around it: "calm, then wild"'),
-         ('table-syntax t.csv:3:6 text behind a closing quote | put the whole cell in quotes, and write a'
+         ('table-syntax t.csv:3:6 text behind a closing quote | put the entire cell in quotes, and write a'
           ' quote in it twice: "5"" wide"'),
-         ('table-syntax t.csv:4:4 a quote in the middle of a cell | put the whole cell in quotes, and write a'
+         ('table-syntax t.csv:4:4 a quote in the middle of a cell | put the entire cell in quotes, and write a'
           ' quote in it twice: "5"" wide"'),
          ("table-syntax t.csv:6:1 the row has 1 cells, and the header 2 | an empty cell needs its delimiter,"
           " too")],
@@ -686,6 +686,4 @@ def test_a_file_of_another_kind_is_called_what_it_is(name: str, data: bytes, wor
 
 def test_a_table_with_bars_is_no_column() -> None:
     _, problems = read_table(Source("t.csv", b"id|p\na|x\n"), "id", Place("j.yaml", 1, 1))
-    assert (
-        problems[0].hint == "its columns seem to be told apart by `|`: save it with commas, or tabs as .tsv"
-    )
+    assert problems[0].hint == "its columns seem to be separated by `|`: save it with commas, or tabs as .tsv"

@@ -158,7 +158,7 @@ def test_a_column_that_a_row_has_not_is_no_method() -> None:
 @pytest.mark.parametrize("filtered", ["map('upper')", "select", "reject('odd')", "list", "length"])
 def test_what_is_no_list_is_no_empty_list(empty: str, filtered: str) -> None:
     found = problem(f"{{{{ {empty} | {filtered} }}}}")
-    assert "is no list" in found.message or "evaluated to false" in found.message
+    assert "is not a list" in found.message or "evaluated to false" in found.message
 
 
 def test_a_key_wins_over_a_method_of_its_name() -> None:
@@ -250,7 +250,7 @@ def test_what_a_template_may_read_is_known(text: str, axes: set[str] | None, nam
         ("{{ 1 / 0 }}", "division by zero", None),
         ("{{ vars.brand() }}", "a text can't be called", None),
         ("{{ 'a' | upper(1) }}", "`upper` does not take what is in its brackets", None),
-        ("{% for x in 5 %}{% endfor %}", "a number is no list", None),
+        ("{% for x in 5 %}{% endfor %}", "a number is not a list", None),
         ("{% for a, b in [1] %}{% endfor %}", "a number can't be taken apart into several names", None),
         ("{{ 'a' | uper }}", "there is no filter `uper`", "did you mean `upper`?"),
         ("{% if false %}{{ 'a' | uper }}{% endif %}", "there is no filter `uper`", "did you mean `upper`?"),
@@ -417,10 +417,10 @@ FORMS = {
         ("{% extends 'wrong.j2' %}{% block a %}x{% endblock %}",
          "`open.j2`, which is extended, has no block `aa`", "did you mean `a`?", ("wrong.j2", 2)),
         ("{% extends 'open.j2' %} lost {% block a %}x{% endblock %}",
-         "what stands beside the blocks is dropped where a template extends another",
+         "text outside of blocks is dropped in a template that extends another",
          "put it into a block, or delete it", (None, 1)),
         ("{% extends vars.form %}{{ vars.form }}",
-         "what stands beside the blocks is dropped where a template extends another",
+         "text outside of blocks is dropped in a template that extends another",
          "put it into a block, or delete it", (None, 1)),
         ("{% extends 'self.j2' %}", "`self.j2` includes or extends itself without end", None, ("self.j2", 1)),
     ],

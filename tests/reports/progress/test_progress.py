@@ -67,7 +67,7 @@ def test_each_state_of_a_job_is_a_line_where_that_is_asked_for() -> None:
         ("tea/a", "succeeded"),
         ("tea/a", "downloading"),
         ("tea/a", "collected"),
-        ("the API said 429; all wait 5 s",),
+        ("the API answered 429; all wait 5 s",),
         title="run 1",
     ) == [
         "[0/3] run 1",
@@ -77,7 +77,7 @@ def test_each_state_of_a_job_is_a_line_where_that_is_asked_for() -> None:
         "[1/3] in doubt       tea/b  the connection broke",
         "[1/3] succeeded      tea/a",
         "[2/3] collected      tea/a",
-        "the API said 429; all wait 5 s",
+        "the API answered 429; all wait 5 s",
     ]
 
 

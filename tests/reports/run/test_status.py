@@ -77,7 +77,7 @@ tea: 1 run at https://api.kie.ai, the last 20261122T073600Z-1f0a2b; \
   in doubt   1
   63.5 credits spent or held
 
-At the API: bring the files home with `kiejobs collect --sandbox`
+At the API: download the files with `kiejobs collect --sandbox`
   tea/busy  task-2  since 2026-11-22 07:00:20 UTC
 
 Not collected: made, but the files are not here; try `kiejobs collect --sandbox`
@@ -240,7 +240,7 @@ def test_a_ruling_says_what_follows() -> None:
     lost = Ruling("tea/a[d=5]", "lost", None, hash_of(1)[:32], "a person ruled it")
     assert ruling_text(task, flag=" --sandbox") == (
         "tea/a[d=5] is task task-1\n  recordInfo shows the same\n"
-        "  bring its files home with `kiejobs collect --sandbox`"
+        "  download its files with `kiejobs collect --sandbox`"
     )
     assert ruling_text(lost).endswith("  a person ruled it\n  the next run buys it again")
     assert refused("documents/resolve", ruling_document(task)) == []

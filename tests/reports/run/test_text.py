@@ -100,7 +100,7 @@ or --lost where you are sure that nothing was made.
 Stopped: credits: 402: top up. 2 jobs were not bought. Top up the account, then run again.
     kiejobs run 'jobs/tea time.yaml'
 
-Not here yet: 1 job is still at the API, paid for; bring the files home later with
+Not here yet: 1 job is still at the API, paid for; download the files later with
     kiejobs collect
 
 Not collected: 1 job is bought and made, but the files are not here; try again with
@@ -277,7 +277,7 @@ def test_what_was_charged_counts_for_the_run_before_what_was_planned() -> None:
 
 def test_what_may_have_been_bought_is_not_told_as_nothing() -> None:
     doubt = reserved(1, "a")
-    assert bought(doubt) == "this run bought nothing for sure; in doubt: 1 job for 16 credits"
+    assert bought(doubt) == "this run has no confirmed purchases; in doubt: 1 job for 16 credits"
     assert document(doubt)["run"] == {"bought": 0, "credits": "0"}
     not_taken = e.NotAccepted(IDS[1], Failure("no_money", "402", "top up"))
     assert bought(doubt, not_taken) == "this run bought nothing"
