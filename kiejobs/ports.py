@@ -94,7 +94,7 @@ class RunJournal(Journal, Protocol):
 
 
 class LedgerClaim(Protocol):
-    """Nobody else buys what this ledger stands for. A context manager."""
+    """Nobody else buys from this ledger. A context manager."""
 
     def __enter__(self) -> Self: ...
 
@@ -249,7 +249,7 @@ class Outputs(Protocol):
         """Why nothing can be put there, in words; None where it can."""
 
     def require(self) -> None:
-        """Raises UsageProblem where nothing can be put there, and only asking for it tells."""
+        """Raises UsageProblem where nothing can be put there, which only a try shows."""
 
 
 class WorkQueue(Protocol):
@@ -261,7 +261,7 @@ class WorkQueue(Protocol):
     async def work(
         self, follow: Callable[[str, float], Awaitable[float | None]], at_once: int, look_every: float
     ) -> None:
-        """`follow` an attempt after so many seconds of waiting; it answers in how many seconds to do so again, if at all.
+        """`follow` an attempt after that many seconds of waiting; it answers in how many seconds to do so again, if at all.
 
         Until `stop`. Raises JournalProblem where the queue is out of reach.
         """
@@ -271,12 +271,12 @@ class WorkQueue(Protocol):
 
 
 class Artifacts(Protocol):
-    """Where produced files are brought home to."""
+    """Where produced files are downloaded to."""
 
     async def collect(
         self, url: str, path: str, *, key: str, media_type: str, replaces: str | None = None
     ) -> CollectOutcome:
-        """Bring `url` to `path` below the output folder, whole or not at all. What is there is written over
+        """Bring `url` to `path` below the output folder, complete or not at all. What is there is written over
         only where its SHA-256 is `replaces`; else the result goes next to it, as its record says.
 
         `key` names what the bytes belong to (the task id), so that a partial file is only ever
@@ -292,10 +292,10 @@ class Artifacts(Protocol):
         """Put a result that the API gave in its answer to `path`, as `collect` does with files."""
 
     def condition(self, files: Sequence[FileRecord], collected_at: str) -> str | None:
-        """None when all are whole; else `file_missing` or `file_damaged`."""
+        """None when all are complete; else `file_missing` or `file_damaged`."""
 
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
-        """Remember that these files were whole at that time, so that they needn't be re-read."""
+        """Remember that these files were complete at that time, so that they needn't be re-read."""
 
 
 class Callbacks(Protocol):
@@ -304,7 +304,7 @@ class Callbacks(Protocol):
     async def next(self) -> Claim:
         """The next callback that passed its checks; waits for one, however long that takes.
 
-        One that comes again, word for word, is not told again.
+        One that comes again, word for word, is not reported again.
         """
 
 
@@ -325,7 +325,7 @@ Moved: TypeAlias = "Callable[[str, str, int | None, int | None], None]"
 
 
 class Progress(Protocol):
-    """Who is told what is happening, as it happens. Never raises, never blocks."""
+    """Receives what is happening, as it happens. Never raises, never blocks."""
 
     def job(
         self, address: str, state: str, note: str | None = None, *, charged: Decimal | None = None

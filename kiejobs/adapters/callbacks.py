@@ -94,7 +94,7 @@ class Receiver:
         return self._base + quote(self._path)
 
     async def next(self) -> Claim:
-        """The next callback that passed its checks and wasn't told before; waits for one."""
+        """The next callback that passed its checks and is new; waits for one."""
         return await self._inbox.next()
 
     def __enter__(self) -> Self:
@@ -140,7 +140,7 @@ class Receiver:
         return read_callback(query, request.headers.items(), body, self._key, now)
 
     async def _body(self, request: Request) -> bytes | RefusedCallback:
-        """Whole. One that is too large is read on for a while and thrown away."""
+        """Complete. One that is too large is read on for a while and thrown away."""
         body, size, held = bytearray(), 0, False
         try:
             async for chunk in request.stream():

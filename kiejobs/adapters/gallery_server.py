@@ -3,7 +3,7 @@
 In: what makes the data, and takes picks. Out: its address. Touches: a listening socket; files, by reading. Needs the
 extra `serve`.
 
-Everything is below a path that holds a token: whoever has the address may look and choose, nobody else is told
+Everything is below a path that holds a token: whoever has the address may look and choose, nobody else learns
 anything. What is sent along with a clip says that it is no page: its bytes are a stranger's.
 """
 

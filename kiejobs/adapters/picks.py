@@ -1,4 +1,4 @@
-"""`picks.yaml` on disk: read whole, changed by one process at a time, replaced in one step.
+"""`picks.yaml` on disk: read in full, changed by one process at a time, replaced in one step.
 
 In: a folder, a change. Out: `Picks`. Touches: the file; `.gitattributes` next to it, so that git keeps the lines of both
 sides of a merge.

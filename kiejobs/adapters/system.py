@@ -57,7 +57,7 @@ class Secret:
 
 @cache
 def boot_id() -> str:
-    """The same text from the machine's start to its end; where Linux doesn't tell, this process's."""
+    """The same text from the machine's start to its end; where Linux doesn't show that, this process's."""
     with contextlib.suppress(OSError, ValueError):
         return _BOOT.read_text(encoding="ascii").strip() or os.urandom(16).hex()
     return os.urandom(16).hex()

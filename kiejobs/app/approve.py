@@ -144,7 +144,7 @@ def require_approved(
     space: Workspace,
     screen: Screen,
 ) -> None:
-    """Raises StalePlan where something else would be bought than was approved, or once more."""
+    """Raises StalePlan where something else would be bought than was approved, or again."""
     used = ledger.plans_used.get(approval.plan_id or "")
     if used is not None:
         hint = f"to finish what is left of it: --expect {approval.digest}; for more, {_AGAIN}"
@@ -285,7 +285,7 @@ def require_locked(loaded: LoadedJobFile, screen: Screen, *, ledger: Ledger | No
 
 
 def _by_meaning(lock: Lock, loaded: LoadedJobFile) -> Lock:
-    """Locks of 0.1.0 have digests of whole schemas, their words too."""
+    """Locks of 0.1.0 have digests of complete schemas, with their texts."""
     specs = loaded.expansion.spec_of
     same = {
         model

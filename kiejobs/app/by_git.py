@@ -167,7 +167,7 @@ def _is_shown(path: Path, folder: Path) -> bool:
 
 
 def _is_job_file(path: Path) -> bool:
-    """Does it name a campaign or jobs? Other YAML may lie beside: variables, faults, the policy."""
+    """Does it name a campaign or jobs? Other YAML may be next to it: variables, faults, the policy."""
     source = read_source(str(path))
     document, _ = read_document(source)
     if document is None:

@@ -45,7 +45,7 @@ _NOTED = 256  # bytes at either end of a file that hold the note
 
 class Checked(NamedTuple):
     """`failed`: of the results, what failed that its job file states. `samples`: how many are sample files of a
-    rehearsal, which nothing is said about.
+    rehearsal, which is not reported.
     """
 
     results: Results
@@ -138,7 +138,7 @@ class _Examination:
         self._expect(key, attempt, written, kind)
 
     def _expect(self, key: tuple[str, int], attempt: Attempt, written: Json, kind: str) -> None:
-        """A near duplicate can only be told once all have been looked at."""
+        """A near duplicate can only be found once all have been looked at."""
         if "not_duplicate" in str(written):
             checks = c.wanted(written, attempt.reserved.input, kind)
             for check in checks:

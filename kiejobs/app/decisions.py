@@ -35,7 +35,7 @@ _WITHOUT_RESULT = {
     State.REJECTED: ("was rejected", _BUY_AGAIN),
     State.RESERVED: ("is being submitted by a run", "pick it when that run has ended"),
 }
-"""How a purchase stands that can't be picked, and what to do about it."""
+"""The state of a purchase that can't be picked, and what to do about it."""
 _LISTS = "`kiejobs status` counts what was bought, `kiejobs report` lists it"
 
 

@@ -256,7 +256,7 @@ async def _heed_parent(execution: Execution, space: Workspace, note: Callable[[s
     parent = os.getppid()
     if sys.platform == "win32" or parent == 1 or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         return
-    while os.getppid() == parent:  # noqa: ASYNC110 - nothing tells of a parent's end
+    while os.getppid() == parent:  # noqa: ASYNC110 - there is no event for a parent's end
         await anyio.sleep(1.0)
     execution.spending.stop(StopReason.INTERRUPTED, "the process that started this run is gone")
     space.store.hurry()

@@ -1,6 +1,6 @@
 """What guards the spending and is not as it was at a revision, for `plan --base`; files that git doesn't track.
 
-In: a loaded job file, its project, a revision. Out: a line for each change, as it stands in files (not cleaned).
+In: a loaded job file, its project, a revision. Out: a line for each change, as it is in files (not cleaned).
 Touches: git and disk, by reading; a temporary folder.
 
 A pull request that raises a limit or a price, names another callback host, brings a model schema of its own or
@@ -125,7 +125,7 @@ def _callback_hosts(expansion: Expansion | None) -> set[str]:
     return {urlsplit(url).hostname or url for url in urls}
 
 
-# --- what an approval can stand for ------------------------------------------------------------------
+# --- what an approval covers ------------------------------------------------------------------
 
 
 def require_tracked(loaded: LoadedJobFile, space: Workspace) -> None:

@@ -115,7 +115,7 @@ class Screen:
             self.say(warnings_text(problems, file, color=self.color_err))
 
     def say(self, text: str) -> None:
-        """Something for a person, beside the document; where nobody can be told, nothing happens."""
+        """Something for a person, in addition to the document; without a reader nothing happens."""
         for stream, words in ((self.out, ""), (self.err, f"{inert(text)}\n")):
             with suppress(OSError):
                 stream.write(words)

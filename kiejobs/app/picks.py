@@ -1,4 +1,4 @@
-"""What people chose, for verbs: where a project's `picks.yaml` files are, and how each purchase stands by them.
+"""What people chose, for verbs: where a project's `picks.yaml` files are, and the state of each purchase by them.
 
 In: a workspace, the ledger; a job file's name. Out: a `PickBook`, `Picks`. Touches: the files, by reading. A rehearsal has
 one of its own, under `rehearsal/`.
@@ -33,7 +33,7 @@ class PickBook:
     folders: Mapping[Path, Picks]
 
     def word(self, attempt: Attempt) -> str:
-        """How a purchase stands: YES, NO, NONE or STALE. What another one has replaced is undecided, or stale."""
+        """The state of a purchase: YES, NO, NONE or STALE. What another one has replaced is undecided, or stale."""
         pick = self.pick(attempt)
         if pick is None or pick.verdict == UNDECIDED:
             return NONE

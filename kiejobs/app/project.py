@@ -97,7 +97,7 @@ class Workspace:
     runs_before: Path | None = None
     """The folder that its journals were in, where that is another home now."""
     files_elsewhere: bool = False
-    """What came home once counts as whole where its file is not here: it was moved away on purpose."""
+    """What was downloaded once counts as complete where its file is not here: it was moved away on purpose."""
 
     def typed(self, file: str) -> str:
         """A file's name from the current folder as it is typed in a command that has `flag`."""
@@ -157,7 +157,7 @@ class Workspace:
         self.folder.look_ahead(file for attempt in attempts for file in attempt.files)
 
     def condition(self, attempt: Attempt) -> str | None:
-        """Are an attempt's files still whole?"""
+        """Are an attempt's files still complete?"""
         found = self.folder.condition(attempt.files, attempt.times["collected"])
         return None if found == "file_missing" and self.files_elsewhere else found
 
@@ -473,7 +473,7 @@ def require_key(space: Workspace, *, buys: bool = False) -> Secret:
 
 
 def is_sendable(key: Secret) -> bool:
-    """Can it stand in an HTTP header?"""
+    """Can it be part of an HTTP header?"""
     return key.value.isascii() and key.value.isprintable()
 
 

@@ -149,7 +149,7 @@ def lines_to_follow(
     campaign: str | None,
     takes: Callable[[Attempt], bool] = lambda _: True,
 ) -> list[Change]:
-    """What is at the API, or done there and not whole here; what was made first is fetched first.
+    """What is at the API, or done there and not complete here; what was made first is fetched first.
 
     And doubts whose answer names a task that is nobody else's: the API may be asked about it.
     """

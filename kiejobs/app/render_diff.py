@@ -117,7 +117,7 @@ def _earlier(
     _lay_out(repository, commit, [folder, *inside.values()], into)
     if not (into / file).is_file():
         return Earlier(commit, Before(None), existed=False)
-    # A file of variables that came later said nothing then; one from elsewhere is as it is.
+    # A file of variables that came later had no values then; one from elsewhere is as it is.
     files = [str(into / inside[name]) if name in inside else name for name in wanted.vars_files]
     there = tuple(name for name in files if Path(name).is_file())
     then = replace(wanted, file=str(into / file), vars_files=there, locked=False)

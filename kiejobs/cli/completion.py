@@ -3,7 +3,7 @@
 In: COMP_LINE, the command up to the cursor. Out: models, addresses, selections, run ids; nothing where a file is
 meant: then the shell completes it as it always does. Touches: job files and the ledger, by reading.
 
-A shell's word is not always ours: bash breaks at `:` and `=`, so the whole line is asked for and only what follows
+A shell's word is not always ours: bash breaks at `:` and `=`, so the complete line is asked for and only what follows
 the break is answered.
 """
 

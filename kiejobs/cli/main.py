@@ -74,7 +74,7 @@ def _prints_help() -> bool:
 
 
 def _says_its_last(stream: TextIO) -> bool:
-    """Flush; what can't be said goes nowhere, else Python ends with a code of its own (120)."""
+    """Flush; what can't be written goes nowhere, else Python ends with a code of its own (120)."""
     try:
         stream.flush()
     except OSError as error:

@@ -229,7 +229,7 @@ def _prices(books: _Books) -> Mapping[str, Decimal]:
 
 
 def _limits(books: _Books) -> Iterator[Limit]:
-    """The policy's, and budgets of whole campaigns; each as a run counts it, whatever `--since` says."""
+    """The policy's, and budgets of campaigns; each as a run counts it, whatever `--since` says."""
     campaigns = sorted({one.address.partition("/")[0] for one in books.attempts})
     campaigns += sorted({one.loaded.jobfile.campaign for one in books.planned} - set(campaigns))
     for layer in books.space.policy.layers if books.space.policy else ():

@@ -155,7 +155,7 @@ def _key(space: Workspace) -> Iterator[Check]:
 
 
 def _api(space: Workspace) -> Iterator[Check]:
-    """Reached, key taken, balance, and its clock beside ours, in one question."""
+    """Reached, key taken, balance, and its clock next to ours, in one question."""
     key = Secret("sandbox") if space.sandbox else api_key()
     if not is_sendable(key):
         return

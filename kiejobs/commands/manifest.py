@@ -70,7 +70,7 @@ def rebuild(where: Locations, screen: Screen) -> ExitCode:
 
 
 def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
-    """Journals unbroken (else exit 7), manifests true to them, files whole (else exit 1).
+    """Journals unbroken (else exit 7), manifests that match them, files complete (else exit 1).
 
     With `decode` each video is opened too, and held against its request; not so the sandbox's samples,
     which are the same for every request.

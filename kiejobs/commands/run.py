@@ -394,7 +394,7 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
 
 
 def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:
-    """Where the plan goes, and whether in colour: part of the text, or beside a JSON report."""
+    """Where the plan goes, and whether in colour: part of the text, or next to a JSON report."""
     if screen.form == "text":
         return screen.show, screen.color_out
     return screen.say, screen.color_err

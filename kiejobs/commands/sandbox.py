@@ -1,4 +1,4 @@
-"""`kiejobs sandbox --port N`: the imitated API on a port, for rehearsals of whole pipelines.
+"""`kiejobs sandbox --port N`: the imitated API on a port, for rehearsals of pipelines.
 
 In: host, port, folder, speed, faults. Out: nothing until it is interrupted. Touches: a listening
 socket; its folder, which holds the charge log.

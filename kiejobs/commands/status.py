@@ -35,7 +35,7 @@ def status(
     expiring: float | None,
     select: Sequence[str] = (),
 ) -> ExitCode:
-    """`expiring`: tell what the vendor throws away within so many seconds."""
+    """`expiring`: report what the vendor deletes within that many seconds."""
     space = open_workspace(where, file or "")
     mention_two_ledgers(space, screen)
     with screen.busy(READING):

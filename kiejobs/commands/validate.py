@@ -48,7 +48,7 @@ def validate(
     """Exit 0 when all files are valid, 2 otherwise; all of them are looked at in any case.
 
     All are those that changed `since` a revision, where one is given, and where something is selected
-    those that have such jobs or can't tell. Raises StalePlan or
+    those that have such jobs or may have them. Raises StalePlan or
     UsageProblem where valid files are not what their locks say.
     """
     selection_of_file(wanted, "validate")

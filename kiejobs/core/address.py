@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _LONGEST_LABEL = 48
 _KEPT_OF_A_LONG_LABEL = 32
-_LONGEST_STEM = 200  # bytes; file systems take 255 for a whole name
+_LONGEST_STEM = 200  # bytes; file systems take 255 for a complete name
 _SAFE = frozenset("._-+")
 IS_LABEL = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]{0,47}")
-"""What stays what it is, told at once: a table may name a million rows."""
+"""What stays what it is, decided at once: a table may name a million rows."""
 
 
 def label(value: Json) -> str | None:
-    """An axis value as it stands in an address, or None where a mapping has no `id` and no `name`.
+    """An axis value as it is written in an address, or None where a mapping has no `id` and no `name`.
 
     Letters and digits of any script stay; everything else is percent-encoded, so that a label never
     holds what an address or a path is made of. A long one is cut and gets eight digits of its hash.
@@ -63,7 +63,7 @@ def axes_text(axes: Sequence[tuple[str, str]]) -> str:
 
 
 def default_output(campaign: str, job: str, axes: str, take: int, extension: str) -> str:
-    """`<campaign>/<job>/<axes>.mp4`, below the output folder; without axes the job's name stands in."""
+    """`<campaign>/<job>/<axes>.mp4`, below the output folder; without axes the job's name is used."""
     stem = axes or job
     if len(stem.encode()) > _LONGEST_STEM:
         stem = f"{stem[:_KEPT_OF_A_LONG_LABEL]}~{hashlib.sha256(stem.encode()).hexdigest()[:16]}"

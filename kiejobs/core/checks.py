@@ -2,7 +2,7 @@
 
 In: `checks:` as a job file writes them, a request's input, a `Measured` file. Out: `Check`s, `CheckResult`s.
 Touches nothing. Without a word in the job file only what a request names for certain is checked: its length, its
-size, its sound. A check fails only on what was measured: where nothing can be said it is `skipped`, and says why.
+size, its sound. A check fails only on what was measured: where nothing can be measured it is `skipped`, with the reason.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _given(request: Mapping[str, Json]) -> Iterable[str]:
 
 
 def field_of(check: Check, request: Mapping[str, Json]) -> tuple[str, str] | None:
-    """The input field that holds the picture which a frame is to match, and what stands there."""
+    """The input field that holds the picture which a frame is to match, and its value."""
     known = _FIRST if check.name == "first_frame_matches" else _LAST
     for name in [check.limits["field"]] if "field" in check.limits else known:
         value = request.get(name)

@@ -31,7 +31,7 @@ class ExitCode(IntEnum):
 
 
 class Severity(StrEnum):
-    """`error` keeps anything from being bought; `warning` is said and lived with."""
+    """`error` keeps anything from being bought; `warning` is only reported."""
 
     ERROR = "error"
     WARNING = "warning"

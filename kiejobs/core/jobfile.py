@@ -43,7 +43,7 @@ _NO_MAP, _NO_LIST = YamlMap(), YamlSeq()
 
 
 def how_to_allow(jobs: int) -> str:
-    """How to allow so many jobs, as part of a hint."""
+    """How to allow that many jobs, as part of a hint."""
     if jobs > HIGHEST_MAX_JOBS:
         return "add `--max-jobs NUMBER` to the command"
     return "raise `limits: {max_jobs: …}` in the file or `--max-jobs`"
@@ -246,7 +246,7 @@ def _entry(
         exclude=made.entries(matrix, "exclude"),
         include=made.entries(matrix, "include"),
         tags=tuple(body.get("tags", ())),
-        takes=int(body.get("takes", 1)),  # 2.0 is a whole number, says JSON Schema
+        takes=int(body.get("takes", 1)),  # 2.0 is an integer in JSON Schema
         output=body.get("output"),
         output_spot=body.value_spots.get("output", spot),
         callback_url=body.get("callBackUrl"),

@@ -25,7 +25,7 @@ PICK, REJECT, UNDECIDED = "pick", "reject", "none"
 """The verdicts. `none` is a note without a verdict, or a decision that was taken back."""
 
 YES, NO, NONE, STALE = "yes", "no", "none", "stale"
-"""How a purchase stands: picked, rejected, undecided; STALE where another one was decided on at its address."""
+"""The state of a purchase: picked, rejected, undecided; STALE where another one was decided on at its address."""
 
 WORDS: Final = {YES: YES, NO: NO, REJECT: NO, NONE: NONE, STALE: STALE}
 """What may follow `--select pick:`, and what is meant by it."""
@@ -82,7 +82,7 @@ class Picks:
         return self._by_address.get(address) or self._by_key.get(key)
 
     def word(self, address: str, key: tuple[str, int]) -> str:
-        """How the purchase `key`, the newest of its address, stands: YES, NO, NONE or STALE."""
+        """The state of the purchase `key`, the newest of its address: YES, NO, NONE or STALE."""
         pick = self.of(address, key)
         if pick is None or pick.verdict == UNDECIDED:
             return NONE

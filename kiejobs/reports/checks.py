@@ -38,7 +38,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """One thing that `manifest verify` found; `line` counts from 1, None for the whole file."""
+    """One thing that `manifest verify` found; `line` counts from 1, None for the complete file."""
 
     file: str
     line: int | None
@@ -124,7 +124,7 @@ def ruling_document(ruling: Ruling) -> dict[str, Json]:
 
 
 def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str:
-    """One line for each rule that is broken, with the place where it stands."""
+    """One line for each rule that is broken, with its place."""
     paint = Paint(color)
     lines = []
     for breach in breaches:

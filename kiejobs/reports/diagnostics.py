@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
 
 _FIRST = 3  # warnings that a plan shows
-_WHOLE = 100  # columns up to which a source line is shown whole
+_WHOLE = 100  # columns up to which a source line is shown in full
 _BEFORE = 50  # columns kept before the caret in a longer one
 _FAR = 2 * _WHOLE
 _LONGEST = 500  # columns of a message, which may quote what a stranger wrote
@@ -54,7 +54,7 @@ def warnings_text(problems: Iterable[Diagnostic], file: str, *, color: bool = Fa
 
 
 def diagnostics_document(file: str, jobs: int | None, problems: Iterable[Diagnostic]) -> dict[str, Json]:
-    """`jobs` is how many the file makes, None where it can't be told."""
+    """`jobs` is how many the file makes, None where it is unknown."""
     listed = list(problems)
     return {
         "format_version": FORMAT_VERSION,
@@ -262,7 +262,7 @@ class CheckedFile:
 
 
 def source_line(place: Place, lines: Mapping[str, Sequence[str]]) -> str | None:
-    """The line that a problem stands in, where it is known."""
+    """The line of a problem, where it is known."""
     of_file = lines.get(place.file, ())
     return of_file[place.line - 1] if 1 <= place.line <= len(of_file) else None
 

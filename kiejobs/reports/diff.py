@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.plan.request_diff import Edit
 
 _SHORT: Final = 56
-"""Columns up to which a text is shown whole, as it was and as it is."""
+"""Columns up to which a text is shown in full, as it was and as it is."""
 
 SIGNS: Final = {
     Kind.ADDED: "+",
@@ -59,7 +59,7 @@ class Group:
 
     @property
     def shown(self) -> Iterator[FieldEdit]:
-        """Of several jobs the words that all have in common, of a single one a short text whole."""
+        """Of several jobs the words that all have in common, of a single one a short text in full."""
         is_single = len(self.addresses) == 1
         return (FieldEdit(one.change) if is_single and one.is_short else one for one in self.fields)
 
@@ -134,7 +134,7 @@ def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
 
 
 def _words_of(one: FieldEdit) -> Hashable:
-    """What makes an edit the same as another: what went and what came, wherever that stood."""
+    """What makes an edit the same as another: what went and what came, in any place."""
     if one.pieces is None:
         return (one.change.field, canonical(one.change.was), canonical(one.change.now))
     return (one.change.field, *(piece for piece in one.pieces if piece.sign != "="))
@@ -184,7 +184,7 @@ def _marked(sign: str, text: str, paint: Paint) -> str:
 
 
 def cut(pieces: Sequence[Piece]) -> Iterator[tuple[str, str]]:
-    """Signs and cleaned texts; of what is the same only what stands around a change."""
+    """Signs and cleaned texts; of what is the same only what surrounds a change."""
     for at, piece in enumerate(pieces):
         text = sanitize(piece.text)
         if piece.sign == "=" and len(text) > 2 * _AROUND:
@@ -250,7 +250,7 @@ class Piece:
 
 
 class TextDiff:
-    """Compares texts as long as its measure lasts, then tells only where they begin and cease to differ."""
+    """Compares texts as long as its measure lasts, then shows only where they begin and cease to differ."""
 
     def __init__(self) -> None:
         self._left = _MOST

@@ -34,7 +34,7 @@ def json_text(value: Json, indent: int | None = 2) -> str:
 
 
 def inert_json(text: str) -> str:
-    """The same values, with no command to a CI server in them: `##[` stands in strings only, and begins no line."""
+    """The same values, with no command to a CI server in them: `##[` is in strings only, and begins no line."""
     return _MARK.sub(r"##\1\\u005b", text) if "##" in text else text
 
 

@@ -122,7 +122,7 @@ def _credits(attempt: Attempt) -> Decimal:
 
 
 def _period(attempt: Attempt) -> tuple[datetime, datetime]:
-    """From the reservation to the end, in whole seconds; the end is exclusive."""
+    """From the reservation to the end, in full seconds; the end is exclusive."""
     begins, ends = (_second(attempt.times[name]) for name in ("reserved", "settled"))
     return begins, max(ends, begins) + timedelta(seconds=1)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """`states` are those of all purchases, None for what came to nothing; `live` are runs at work, in words."""
+    """`states` are those of all purchases, None for what was not bought; `live` are active runs, in words."""
 
     home: str
     runs: Sequence[str]

@@ -1,7 +1,7 @@
 """Markdown that strangers' text can't get out of: plans, runs and edits as comments on pull requests.
 
 In: their views; text from anywhere. Out: documents that fit into a comment. Touches nothing. What comes from
-outside stands in code spans and fenced blocks only, where a forge looks for no mentions, links or HTML; escapes
+outside is in code spans and fenced blocks only, where a forge looks for no mentions, links or HTML; escapes
 would be undone before it looks. A line never begins with what a CI server takes for a command.
 """
 
@@ -57,7 +57,7 @@ def code(text: str, columns: int = _LONGEST) -> str:
 
 
 def cell(text: str, columns: int = _LONGEST) -> str:
-    r"""A code span for a table. `\|` is a bar there, so that nothing may stand as a backslash before it."""
+    r"""A code span for a table. `\|` is a bar there, so that no backslash may precede it."""
     return code(text, columns).replace("\\|", "\\ |").replace("|", "\\|")
 
 

@@ -98,7 +98,7 @@ def kind_words(kind: Json) -> str:
 
 
 def value_words(value: Json) -> str:
-    """One value, as it would stand in a job file: text without quotes unless it needs them."""
+    """One value, as it would be written in a job file: text without quotes unless it needs them."""
     is_plain = isinstance(value, str) and value.strip()
     text = value if is_plain else json.dumps(value, ensure_ascii=False)
     return shortened(sanitize(text), _LONGEST)

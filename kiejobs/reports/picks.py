@@ -1,6 +1,6 @@
 """Decisions in words: on a terminal, in reports, on pull requests.
 
-In: picks, how purchases stand. Out: lines of text, not coloured; documents. Touches nothing.
+In: picks, states of purchases. Out: lines of text, not coloured; documents. Touches nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LONGEST = 160
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A pick and how its purchase stands: one of the words of `--select pick:`."""
+    """A pick and the state of its purchase: one of the words of `--select pick:`."""
 
     pick: Pick
     word: str

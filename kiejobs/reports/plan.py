@@ -208,7 +208,7 @@ _GUARD = 400
 def plan_text(view: PlanView, *, color: bool = False) -> str:
     """A line for each change, the sums, what to beware of, and the digest that names what would be bought.
 
-    Credits stand only in lines that spend.
+    Credits are only in lines that spend.
     """
     paint = Paint(color)
     wide = max(len("address"), view.address_width)
@@ -250,7 +250,7 @@ def _around(
     spends: bool,  # noqa: FBT001
     paint: Paint,
 ) -> tuple[str, str]:
-    """What stands before and behind an address."""
+    """What precedes and follows an address."""
     known = pad(credits_text(credits_), _CREDITS, right=True) if spends else ""
     shown = paint.loud(known) if spends and credits_ is None else known
     words = f"{pad(sanitize(reason), _REASON)}  {shown}".rstrip()
@@ -411,9 +411,9 @@ def both_words(change: FieldChange) -> tuple[str, str]:
 
 
 def with_paths(value: Json, files: Mapping[str, str]) -> Json:
-    """A request's value with the path of each local file beside the beginning of its hash.
+    """A request's value with the path of each local file next to the beginning of its hash.
 
-    `files`: paths by reference; without one the hash stands alone.
+    `files`: paths by reference; without one only the hash.
     """
     if isinstance(value, str) and _REF.fullmatch(value):
         short = value[:_HASH]

@@ -247,7 +247,7 @@ def _details(attempt: Attempt, provenance: Provenance) -> dict[str, Json]:
 
 # --- RO-Crate -------------------------------------------------------------------------------------
 
-# JSON-LD as in RO-Crate 1.1 and its profile Process Run Crate 0.5: a CreateAction for each job that came to its
+# JSON-LD as in RO-Crate 1.1 and its profile Process Run Crate 0.5: a CreateAction for each job that reached its
 # end, with what it was made by (the model, kiejobs), from (the prompt and the other fields), and the files
 # that it made. Nobody is named as the agent, and the licence is left open: the journals know of neither.
 
@@ -268,7 +268,7 @@ _STATUS: dict[State | None, str] = {
 
 
 def export_ro_crate(provenance: Provenance) -> str:
-    """The whole document. Paths are below the folder that it is put into: the output folder."""
+    """The complete document. Paths are below the folder that it is put into: the output folder."""
     attempts = [one for one in provenance.attempts if one.state in _STATUS]
     by_id = {entity["@id"]: entity for entity in _entities(attempts, provenance)}
     descriptor = {
@@ -380,7 +380,7 @@ def _model_id(attempt: Attempt) -> str:
 
 
 def _refs(ids: Iterable[str]) -> Json:
-    """A single value stands for itself: RO-Crate wants no list of one."""
+    """A single value is itself: RO-Crate wants no list of one."""
     found = [{"@id": id_} for id_ in ids]
     return found[0] if len(found) == 1 else found
 

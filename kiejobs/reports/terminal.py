@@ -77,7 +77,7 @@ def _columns(char: str) -> int:
 
 
 def pad(text: str, columns: int, *, right: bool = False) -> str:
-    """Filled with blanks up to `columns`; a wider text stays whole."""
+    """Filled with blanks up to `columns`; a wider text is not cut."""
     if text.isascii() and "\x1b" not in text:
         return text.rjust(columns) if right else text.ljust(columns)
     blanks = " " * (columns - width(text))

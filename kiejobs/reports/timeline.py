@@ -25,7 +25,7 @@ _LINE = 200
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A file by its path or URL, its length, and what was said of it; `note` and `who` as they were written.
+    """A file by its path or URL, its length, and what was stated of it; `note` and `who` as they were written.
 
     A recording has no picture.
     """

@@ -76,7 +76,7 @@ class ClaimedAhead:
         """The job's, published; who has it where it is another's; None once spending has stopped."""
         async with self._news:
             if job.address not in self._granted and job.address not in self._wanted:
-                self._next.appendleft(job)  # it is sent once more
+                self._next.appendleft(job)  # it is sent again
                 self._wanted.add(job.address)
                 self._news.notify_all()
             while job.address not in self._granted and not self._spending.has_stopped():

@@ -36,7 +36,7 @@ _REFUSED_BY_EDGE = {"401", "402", "403", "404", "405", "407", "451"}
 _REFUSALS_BEFORE_LEAVING = 3
 _ASKS_FOR_AN_OLD_TASK = 3
 _LEAST_SILENCE = 60.0  # seconds without a connection before a task is left for later
-_SILENT_STEPS = 100  # or so many first steps of the polling ladder: five minutes by default
+_SILENT_STEPS = 100  # or that many first steps of the polling ladder: five minutes by default
 _MISSES = 3  # tasks in a row that were over before their callback came
 JSON = "application/json"  # of models whose result is a value in the API's own answer
 _TRIES = 4
@@ -100,7 +100,7 @@ class Follower:
             if outcome is not None:
                 await self._collect(task, outcome)
         except JournalProblem as problem:
-            # What it came to can be asked for again; the task's id is on record already.
+            # Its outcome can be asked for again; the task's id is on record already.
             self._spending.stop(StopReason.JOURNAL, problem.message)
             self.notes[task.address] = problem.message
         finally:

@@ -1,6 +1,6 @@
 """How a run goes about its work: what may still be spent and how fast, why nothing more is, what is touched.
 
-In: prices, reasons to stop, what the API said. Out: yes or no to each reservation; slots to send in.
+In: prices, reasons to stop, answers of the API. Out: yes or no to each reservation; slots to send in.
 Touches: the clock; the journal, through its port.
 """
 
@@ -64,7 +64,7 @@ class FailureLimit:
     percent: Decimal | None = None
 
     def of(self, jobs: int) -> int:
-        """The failure at which to stop, of so many jobs."""
+        """The failure at which to stop, of that many jobs."""
         if self.percent is None:
             return self.number or 1
         return max(1, math.ceil(self.percent * jobs / 100))
@@ -242,7 +242,7 @@ class RateLimiter:
 
 
 def backoff(misses: int) -> float:
-    """Seconds to wait after a connection that did not come about, with so many before it."""
+    """Seconds to wait after a connection that did not come about, with that many before it."""
     return min(_FIRST_RETRY * 2.0 ** min(misses, 8), _SLOWEST_RETRY)
 
 

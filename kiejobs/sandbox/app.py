@@ -1,4 +1,4 @@
-"""The vendor's API imitated, as one ASGI 3 app: what stands before it, and its routes.
+"""The vendor's API imitated, as one ASGI 3 app: what precedes it, and its routes.
 
 In: HTTP requests. Out: answers as they were observed, and scripted faults; callbacks through the sender that was
 handed in, to loopback addresses only. Touches: its store; the network only through that sender. Before it answers it
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
     Post: TypeAlias = Callable[[bytes, dict[str, str]], Awaitable[None]]
 
-CALLS, SECONDS = 20, 10.0  # creates per account in any so many seconds (documented)
+CALLS, SECONDS = 20, 10.0  # creates per account in any period of this many seconds (documented)
 _LINK_LIFE = 20 * 60
 _FORGED = {"state": "success", "resultJson": '{"resultUrls":["https://forged.invalid/result.mp4"]}'}
 """A claim of success too early, with a result on a foreign host."""

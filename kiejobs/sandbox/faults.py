@@ -40,7 +40,7 @@ class ResponseFault:
 
     `accepts`: whether the request takes effect all the same. `answer` is sent instead of the true one, `headers` are
     laid over; `way` has those fields of the Response that say how it reaches the client. `half`: stop in the middle of
-    the body. `longer`: bytes that Content-Length promises and that never come. `keep`: only so many bytes of a file
+    the body. `longer`: bytes that Content-Length promises and that never come. `keep`: only this many bytes of a file
     exist.
     """
 
@@ -155,7 +155,7 @@ def _envelope(do: Do) -> Response:
 
 
 def _bare(status: int, body: str = "html") -> Response:
-    """A bare HTTP answer, as from something that stands before the service."""
+    """A bare HTTP answer, as from a server in front of the service."""
     title = f"{status} {MESSAGES.get(status, 'Error')}"
     if body == "html":
         return plain(status, HTML.format(title), "text/html; charset=UTF-8")

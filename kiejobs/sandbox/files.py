@@ -1,10 +1,10 @@
-"""The files that the sandbox hands out: samples that stand for results, and uploads, for a day.
+"""The files that the sandbox hands out: samples used as results, and uploads, for a day.
 
 Out: a file, all of it or a range (RFC 9110); the upload routes' answers in the recorded shape. Touches: the
 samples; in the store `uploads.jsonl` and `uploads/`: the bytes under their hash, a note for each path.
 
 Any size and length is met by the same few samples (tests/support/draw_samples.py). A note makes each file
-another one, where decoders pass over it. An upload by URL isn't fetched: a small picture stands for it.
+another one, where decoders pass over it. An upload by URL isn't fetched: a small picture is used for it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def make_content(media_type: str, seed: str) -> Content:
 def file_answer(
     request: Request, content: Content, *, keep: int | None = None, ranges: bool = True
 ) -> Response:
-    """The file, or a part of it. `keep`: only so many bytes of it exist."""
+    """The file, or a part of it. `keep`: only this many bytes of it exist."""
     data = content.data[:keep]
     etag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"content-type": content.media_type, "etag": etag}

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Draw: TypeAlias = Callable[[Any, Task, str, int], bytes | None]
 
 PLENTY = Decimal(10_000)
-"""Credits of an account that nobody said more about."""
+"""Credits of an account without a setting of its own."""
 
 _MOST_FILES = 12
 _FLAGS = {"success": 1, "fail": 3}  # documented; 0 while it runs

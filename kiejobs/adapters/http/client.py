@@ -122,7 +122,7 @@ class HttpClient:
     async def exchange(
         self, request: httpx.Request, body: bytearray | None = None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Send it and read the whole answer, up to a size that no honest answer has. `body` gets what came."""
+        """Send it and read the complete answer, up to a size that no honest answer has. `body` gets what came."""
         response = await self.send(request)
         body = bytearray() if body is None else body
         try:

@@ -49,7 +49,7 @@ class Proxy:
 class Transport(httpx.AsyncBaseTransport):
     """httpx's own, once for each way that is used, directly or through a proxy: no retry, no redirect.
 
-    Raises UsageProblem for authorities, or a proxy before `base`, that can't be used; another proxy is said to be
+    Raises UsageProblem for authorities, or a proxy before `base`, that can't be used; another proxy is reported as
     none when a request is to go through it, as an error of the wire.
     """
 
@@ -80,7 +80,7 @@ class Transport(httpx.AsyncBaseTransport):
         )
 
     def is_proxied(self, url: str) -> bool:
-        """Where that can't be said it will be when it is asked for."""
+        """Where it is unknown now, it is reported when it is used."""
         try:
             return proxy_for(url) is not None
         except (UsageProblem, ValueError):

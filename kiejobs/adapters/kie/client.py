@@ -230,7 +230,7 @@ def as_kept(answer: str | None, key: Secret) -> str | None:
 
 
 def without_key(text: str, key: Secret) -> str:
-    """What somebody else said: shortened, made printable, and the key cut out."""
+    """A stranger's text: shortened, made printable, and the key cut out."""
     if key:
         text = text.replace(key.value, _CUT)
     return " ".join(printable(text).split())[:_LONGEST_MESSAGE]
@@ -266,7 +266,7 @@ FOLDER = "kiejobs"  # on the host, below the account's own
 AT_ONCE = 4
 _CHUNK = 64 * 1024
 _LONGEST_URL = 2_000
-_PLAIN = re.compile(r"[!$-;=?-\[\]_a-z~]*")  # what may stand in a URL, but no fragment
+_PLAIN = re.compile(r"[!$-;=?-\[\]_a-z~]*")  # allowed in a URL, but no fragment
 _LONGEST_CODE = 40
 _SLOWEST = 20_000  # bytes a second that are waited for
 _PATIENCE = 60.0  # seconds for everything but the bytes themselves
@@ -411,7 +411,7 @@ class _AsPlanned:
 
 
 def _require_planned(stream: BinaryIO, file: LocalFile) -> None:
-    """Raises _Changed. Reads it whole and goes back to its beginning."""
+    """Raises _Changed. Reads all of it and goes back to its beginning."""
     digest, size = hashlib.sha256(), 0
     while size <= file.bytes and (chunk := stream.read(_CHUNK)):
         digest.update(chunk)

@@ -77,7 +77,7 @@ def read_envelope(body: bytes) -> Envelope | None:
 
 
 def create_outcome(status: int, retry_after: str | None, body: bytes) -> outcomes.CreateOutcome:
-    """May it be sent again? Asked of one whole answer to createTask.
+    """May it be sent again? Asked of one complete answer to createTask.
 
     An answer that refuses and yet names a task (never seen) may have been paid for, so it is in doubt; so is one
     that says one thing twice: which of the two holds nobody knows.
@@ -174,7 +174,7 @@ def _says_twice(body: bytes) -> bool:
 
 
 def _task_named_in(body: bytes) -> str | None:
-    """What stands where a task is named, however that is wrapped or cut off."""
+    """The value where a task is named, however that is wrapped or cut off."""
     try:
         decoded = json.loads(body)
         plain = json.dumps(decoded).encode()  # escapes and encodings out of the way
@@ -413,13 +413,13 @@ def _is_nothing(given: Json) -> bool:
 
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
-    """Frames that were asked for beside a video, each the first of its list [D]."""
+    """Frames that were requested with a video, each the first of its list [D]."""
     found = ((name, _addresses(result.get(key))) for key, name in _STILLS.items())
     return tuple((name, urls[0]) for name, urls in found if urls)
 
 
 def _found(result: Mapping[str, Json]) -> Json:
-    """A result that is no file: of text models in `resultObject`, of others the whole of it [D]."""
+    """A result that is no file: of text models in `resultObject`, of others all of it [D]."""
     rest = {name: value for name, value in result.items() if name != "resultUrls" and value not in _NOTHING}
     return rest.get("resultObject") or rest or None
 

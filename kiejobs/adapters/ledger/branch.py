@@ -58,7 +58,7 @@ class LedgerBranch(Repository):
     """
 
     def __init__(self, folder: Path, branch: str, remote: str | None = None, path: str | None = None) -> None:
-        """`remote`: None stands for `origin`. `path` on the branch, where it is not the folder's own. Raises JournalProblem."""
+        """`remote`: None means `origin`. `path` on the branch, where it is not the folder's own. Raises JournalProblem."""
         super().__init__(folder)
         for name in filter(None, (branch, remote)):
             if not _NAME.fullmatch(name):

@@ -166,7 +166,7 @@ END $$;
 """,
     """
 -- As `append`, but nothing at all goes into a ledger that was moved: nobody would look for it there. For a buyer who has
--- limits to keep and knows of so many reservations of others: `behind` where there are more by now.
+-- limits to keep and knows of this many reservations of others: `behind` where there are more by now.
 CREATE FUNCTION append_knowing(
     p_others bigint, p_project text, p_run text, p_writer text, p_seq bigint, p_lines bytea[], p_origin text,
     p_account text, p_steps jsonb, p_known text[], p_queue text, p_lease interval
@@ -215,7 +215,7 @@ class Database:
         return self._place(self._parameters())
 
     def rows(self, query: bytes, values: Mapping[str, Any] | Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """One statement in one transaction of its own; where the connection is lost it is made once more.
+        """One statement in one transaction of its own; where the connection is lost it is repeated.
 
         For what may be repeated.
         """

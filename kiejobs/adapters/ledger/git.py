@@ -263,7 +263,7 @@ class GitStore:
                     yield timed.event
 
     def _catch_up(self) -> None:
-        """What fails is tried again later, and said at the end."""
+        """What fails is tried again later, and reported at the end."""
         try:
             if self.lease.is_due() or self._mirror.is_behind(self.lease.now()[0]):
                 for pause in tries(self.branch):

@@ -3,7 +3,7 @@
 In: a clock; `claim.json` as bytes. Out: leases, as bytes too; whether this run's own still holds. Touches: the
 environment for the address of a CI run, the machine's name.
 
-Others go by the time that stands in a lease; its run goes by how long ago it was published, on two clocks: one that
+Others go by the time in a lease; its run goes by how long ago it was published, on two clocks: one that
 nobody can set, and one that goes on while a machine sleeps. So a clock that is hours off shows a live run as in
 doubt, or a dead one as live, and either way nobody buys what it has reserved.
 """
@@ -34,7 +34,7 @@ _MARGIN = 10.0  # seconds before its end from which on nothing is sent: a reques
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`clone` tells the clones of one machine apart: whether a run is at work here its folder's lock says best."""
+    """`clone` distinguishes the clones of one machine: whether a run is at work here its folder's lock shows best."""
 
     run_id: str
     until: datetime

@@ -106,7 +106,7 @@ class PostgresStore:
         lease: float = LEASE,
         kept: Path | None = None,
     ) -> None:
-        """`account` tells apart the API's accounts whose keys are used at one origin; no key is stored. `kept`: the
+        """`account` distinguishes the API's accounts whose keys are used at one origin; no key is stored. `kept`: the
         folder for what happens while the database is out of reach.
         """
         self.project = Project(Database(url_env), project, account, lease)

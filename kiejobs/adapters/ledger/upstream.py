@@ -3,7 +3,7 @@
 In: a runs folder. Out: what could not be found out, or StalePlan with the command that mends it. Touches: git, which
 also asks the branch's remote for its tip; the runs folders of the repository's other worktrees, by reading.
 
-Wherever a checkout stands, the record is all that the repository was ever given: HEAD and its history, the index, the
+Whatever is checked out, the record is all that the repository was ever given: HEAD and its history, the index, the
 upstream, each remote's default branch, local branches that contain HEAD, other worktrees. A journal counts as here
 when the file begins with what git has of it: journals only grow.
 """

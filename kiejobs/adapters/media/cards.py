@@ -116,7 +116,7 @@ def _proportions(request: Mapping[str, Json], picture: tuple[int, int] | None) -
 
 
 def seconds_of(request: Mapping[str, Json]) -> int:
-    """How long, in whole seconds."""
+    """How long, in full seconds."""
     words = str(request.get("duration", request.get("n_frames", "")))
     return min(int(words), _LONGEST) if re.fullmatch(r"[1-9][0-9]{0,3}", words) else 5
 

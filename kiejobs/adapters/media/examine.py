@@ -105,7 +105,7 @@ def _likeness(check: Check, frame: Any, task: Mapping[str, Any]) -> float | str:
 
 
 def _opened(path: Path, side: int, frame: Any = None, way: str = "fit") -> Any:
-    """A picture as so many RGB pixels; cut to the frame's proportions, or stretched to them."""
+    """A picture as RGB pixels of that size; cut to the frame's proportions, or stretched to them."""
     import numpy as np  # noqa: PLC0415 - slow to import
     from PIL import Image, ImageOps  # noqa: PLC0415 - as above
 
@@ -120,7 +120,7 @@ def _opened(path: Path, side: int, frame: Any = None, way: str = "fit") -> Any:
 
 
 def _small(frame: Any, size: tuple[int, int], way: str) -> Any:
-    """A frame as so many RGB pixels; without the bars that fit a picture of this size into it."""
+    """A frame as RGB pixels of that size; without the bars that fit a picture of this size into it."""
     import numpy as np  # noqa: PLC0415 - as above
     from PIL import Image  # noqa: PLC0415 - as above
 

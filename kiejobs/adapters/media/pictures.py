@@ -51,7 +51,7 @@ class _TooLong(Exception):
 
 @cache
 def can_look() -> bool:
-    """Is Pillow there, and whole?"""
+    """Is Pillow installed, and complete?"""
     try:
         import_module("PIL.Image")
     except ImportError:

@@ -30,14 +30,14 @@ STDIN = "-"
 
 LARGEST_TEMPLATE = 1_000_000  # bytes of one included file
 _DEVICES = Path("/dev")
-_BYTE = 0xDC00  # with a byte that is not UTF-8 added, the character that stands for it
+_BYTE = 0xDC00  # with a byte that is not UTF-8 added, the character that replaces it
 _ODD = re.compile(f"[\udc80-\udcff]|{CONTROL.pattern}")
 
 
 def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
     """A file's bytes. Raises UsageProblem where it can't be read or is larger than `most` bytes.
 
-    A link that leads out of its folder is not followed: problems are shown with the lines they stand in.
+    A link that leads out of its folder is not followed: problems are shown with their lines.
     `-` is standard input.
     """
     if name == STDIN:
@@ -264,7 +264,7 @@ class DataFolder:
 
 
 def schema_folder() -> Path:
-    """`schemas/`: inside the installed package, or beside it in a checkout."""
+    """`schemas/`: inside the installed package, or next to it in a checkout."""
     package = Path(__file__).resolve().parents[2]
     inside = package / "schemas"
     return inside if inside.is_dir() else package.parent / "schemas"

@@ -1,6 +1,6 @@
 """Is what was received what was promised, and does it close? A cheap look at its container, without decoding.
 
-In: what a host said, a file's bytes. Out: what is wrong, in words; the type that its bytes say. Touches nothing.
+In: a host's headers, a file's bytes. Out: what is wrong, in words; the type that its bytes say. Touches nothing.
 
 A file whose container goes on behind its last byte is cut off, whatever length was announced. Some can't say: TIFF,
 WAV and WebM whose writer could not go back to fill in a length, MP3 without a fixed bit rate's length. What these
@@ -61,7 +61,7 @@ def what_is_wrong_with(
     """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
 
     `read` gives bytes of it (offset, count): its container must be complete, and hold what it is for. Where something
-    else said how long it is, it may have a tail behind that, which players pass over.
+    else stated its length, it may have a tail behind that, which players pass over.
     """
     from kiejobs.core.models.spec import media_type_of  # noqa: PLC0415 - schemas are slow to import
 
@@ -86,7 +86,7 @@ def what_is_wrong_with(
 
 
 def _as_text(head: bytes) -> str:
-    """The beginning as text, whatever mark of its encoding stands before it."""
+    """The beginning as text, without the mark of its encoding."""
     wide = head[:2] in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
     text = head[:512].decode("utf-16" if wide else "utf-8-sig", "replace")
     return text.lstrip("\ufeff \t\r\n\0")[:16].lower()
@@ -169,7 +169,7 @@ _RIFF_MEDIA = {b"WAVE": b"data", b"WEBP": b"VP8", b"AVI ": b"movi"}
 
 
 def _riff_closes(read: Read, size: int) -> bool:
-    """WAV, WebP and AVI. What is streamed is said to be as long as can be, or of no length."""
+    """WAV, WebP and AVI. What is streamed states the greatest length, or none."""
     length = int.from_bytes(read(4, 4), "little")
     fits = length == 2**32 - 1 or length + 8 <= size
     return fits and _holds(read, 12, size, _RIFF_MEDIA[read(8, 4)])

@@ -146,7 +146,7 @@ class FileArtifacts(OutputFolder):
                 self._swept.add(target.parent)
             with anyio.fail_after(_LONGEST_DOWNLOAD):
                 async with opened(target, key, self._boot) as partial:
-                    if not partial.whole:
+                    if not partial.complete:
                         await receive(partial)
                         path = self._named(partial, path, replaces)
                     # Also where another process renamed it: that one may have died just then.
@@ -209,7 +209,7 @@ async def _take(response: httpx.Response, partial: Partial, media_type: str) -> 
 
 
 def _expected_size(response: httpx.Response, partial: Partial) -> int | None:
-    """The whole file's size, where the host says it; a 200 to a Range starts the file over."""
+    """The complete file's size, where the host states it; a 200 to a Range starts the file over."""
     if response.status_code == 206:
         span, _, total = response.headers.get("content-range", "").partition("/")
         if span.removeprefix("bytes ").partition("-")[0] != str(partial.size):
@@ -260,14 +260,14 @@ _PART = re.compile(rf".+\.[0-9a-f]{{{_MARK}}}([0-9a-f]{{{_MARK}}})\.part", re.DO
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What tells one version of a file from another: both parts of a download must be of the same."""
+    """What identifies one version of a file: both parts of a download must be of the same."""
 
     tag: str = ""
     total: str = ""
 
     @classmethod
     def of(cls, response: httpx.Response, total: str) -> Version:
-        """A weak tag (`W/`) says too little, and a date stands in for none (RFC 9110, 13.1.5)."""
+        """A weak tag (`W/`) says too little, and a date replaces none (RFC 9110, 13.1.5)."""
         tag = response.headers.get("etag", "").strip()
         strong = tag if tag.startswith('"') else response.headers.get("last-modified", "").strip()
         return cls(strong, total if total.isdigit() else "")
@@ -275,11 +275,11 @@ class Version:
 
 @dataclass(slots=True)
 class Partial:
-    """What is there, hashed so far. `whole` when another process finished it while we waited for the lock."""
+    """What is there, hashed so far. `complete` when another process finished it while we waited for the lock."""
 
     path: Path
     fd: int
-    whole: bool
+    complete: bool
     size: int = 0
     digest: HASH = field(default_factory=hashlib.sha256)
     head: bytes = b""
@@ -335,7 +335,7 @@ async def opened(target: Path, key: str, boot: str) -> AsyncIterator[Partial]:
     path = part_of(target, key, boot)
     fd = await _locked(path, target)
     try:
-        partial = Partial(path, fd, whole=not _is_at(fd, path), version=_version_of(path))
+        partial = Partial(path, fd, complete=not _is_at(fd, path), version=_version_of(path))
         while chunk := os.pread(fd, _CHUNK, partial.size):
             partial.count(chunk)
         try:
@@ -397,7 +397,7 @@ def _mark(text: str) -> str:
 
 
 async def _locked(path: Path, target: Path) -> int:
-    """The partial file, ours alone; or the whole one, where its name changed while we waited."""
+    """The partial file, ours alone; or the complete one, where its name changed while we waited."""
     while True:
         fd = _open(path)
         try:

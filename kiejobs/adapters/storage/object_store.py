@@ -184,7 +184,7 @@ class StoredOutputs:
     # --- what the store is asked -----------------------------------------------------------------------
 
     def _create(self, path: str, data: bytes | mmap.mmap, about: Attributes) -> bool:
-        """Whole or not at all; False where something is there already."""
+        """Complete or not at all; False where something is there already."""
         try:
             with _in_words():
                 obstore.put(self._store, path, data, mode="create", attributes=about)

@@ -66,7 +66,7 @@ class OutputFolder:
         return next((found for found in conditions if found is not None), None)
 
     def mark(self, files: Sequence[FileRecord], collected_at: str) -> None:
-        """Give whole files the time of their event, by which `condition` knows them again."""
+        """Give complete files the time of their event, by which `condition` knows them again."""
         moment = _nanoseconds(collected_at)
         for file in files:
             with contextlib.suppress(OSError, PathRefused):
@@ -96,7 +96,7 @@ class OutputFolder:
         return unwritable(self._root)
 
     def require(self) -> None:
-        """What is wrong with a folder is said of each file."""
+        """What is wrong with a folder is reported for each file."""
 
     def target(self, path: str) -> Path:
         """Where a file is to go, its folder made and synced. Raises PathRefused where a link is on the way."""
@@ -240,7 +240,7 @@ def _leads_into(root: Path, place: Path) -> bool:
 
 
 def _nanoseconds(at: str) -> int:
-    """A journal's time, which has whole milliseconds: a file written by itself hardly ever has."""
+    """A journal's time, in full milliseconds: a file written by itself hardly ever has."""
     moment = datetime.fromisoformat(at)
     return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
@@ -249,7 +249,7 @@ def _nanoseconds(at: str) -> int:
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """`data`, in one piece or in several, under `path`, whole or not at all: a partial file beside it, synced, then renamed."""
+    """`data`, in one piece or in several, under `path`, complete or not at all: a partial file next to it, synced, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.urandom(4).hex()}.part")
     try:

@@ -169,12 +169,12 @@ def render_process() -> RenderProcess:
 
 
 def import_paths() -> list[str]:
-    """Where the process finds this package and jinja2: no `site` tells it."""
+    """Where the process finds this package and jinja2: it has no `site`."""
     return [str(_PACKAGE), *map(os.path.abspath, sys.path)]
 
 
 def resident_memory(pid: int) -> int | None:
-    """Bytes of memory that a process holds; None where that can't be said."""
+    """Bytes of memory that a process holds; None where that is unknown."""
     command = ["/bin/ps", "-o", "rss=", "-p", str(pid)]
     try:
         shown = subprocess.run(command, capture_output=True, check=False, env={}).stdout.strip()  # noqa: S603 - no shell

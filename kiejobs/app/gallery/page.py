@@ -185,7 +185,7 @@ def _clips(attempt: Attempt, shown: Shown, shelf: Shelf) -> Iterator[tuple[str, 
 
 
 def _pictures(shown: Shown, shelf: Shelf) -> Iterator[tuple[str, str]]:
-    """By what stands for it in a request. What is on the web stays there: a page asks nobody for anything."""
+    """By its reference in a request. What is on the web stays there: a page loads nothing."""
     seen: set[str] = set()
     for file in (file for change in shown.changes if change.job for file in change.job.files):
         if file.ref not in seen and file.media_type.startswith("image/"):

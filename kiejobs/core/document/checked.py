@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Document, Json, Source
 
 _USUAL_URI = re.compile(r"https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]*", re.ASCII)
-"""What nearly all are, told at once."""
+"""What nearly all are, decided at once."""
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")
 KIND_WORDS = {

@@ -40,7 +40,7 @@ class Source:
 
 
 class YamlMap(dict[str, Any]):
-    """A mapping that remembers where it, each key and each value stood. Made by the YAML reader."""
+    """A mapping that remembers the places of itself, its keys and its values. Made by the YAML reader."""
 
     __slots__ = ("key_spots", "spot", "value_spots")
 
@@ -57,7 +57,7 @@ class YamlMap(dict[str, Any]):
 
 
 class YamlSeq(list[Any]):
-    """A list that remembers where each item stood. Made by the YAML reader."""
+    """A list that remembers the place of each item. Made by the YAML reader."""
 
     __slots__ = ("item_spots", "spot")
 

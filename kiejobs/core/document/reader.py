@@ -59,10 +59,10 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\
 def read_document(
     source: Source, *, parser: type[Any] = FASTEST, exact: bool = False
 ) -> tuple[Document | None, list[Diagnostic]]:
-    """One YAML document, None when the text can't be used at all; and all problems that can be told at once.
+    """One YAML document, None when the text can't be used at all; and all problems that can be reported at once.
 
     Some leave its meaning clear (a key given twice keeps its first value, a bad number stays text), so that
-    the checks that follow can tell theirs too. Only the events of `parser` are used, never its values. With
+    the checks that follow can report theirs too. Only the events of `parser` are used, never its values. With
     `exact` numbers stay the text that they were written as, so that money never is a float.
     """
     text = decode(source)

@@ -1,4 +1,4 @@
-"""Does a value surely have the form that a JSON Schema wants? Said without jsonschema.
+"""Does a value surely have the form that a JSON Schema wants? Answered without jsonschema.
 
 In: a schema, a value. Out: yes, or not sure. Touches nothing. Nearly all files are fine, and importing jsonschema takes
 as long as planning a thousand jobs. Whatever is not known here, or odd, is for jsonschema to say.

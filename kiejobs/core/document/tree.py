@@ -25,7 +25,7 @@ MAX_EVENTS = 6_000_000
 """What 64 MB of ordinary scenes come to, and some more; `[1,1,1,…]` would take minutes and gigabytes."""
 
 MAX_TEXT = 1_000_000
-"""Characters of one text: no request takes so many, and a longer one costs gigabytes on its way to being refused."""
+"""Characters of one text: no request takes that many, and a longer one costs gigabytes on its way to being refused."""
 
 MAX_DEPTH = 64
 """Levels of nesting. A real job file has about 6; every later walk over the tree may recurse."""
@@ -34,14 +34,14 @@ MAX_ALIASED = 1_000_000
 """Nodes that all aliases together may add: ten to each of 100,000 scenes, and still walked in seconds."""
 
 MAX_PROBLEMS = 1_000
-"""Where reading on tells nobody anything more."""
+"""Where reading on reports nothing new."""
 
 _BAD_KEY: Final = "\0bad"
 _MERGE: Final = "\0merge"  # neither can be written: NUL is refused before
 
 _LONGEST_SHOWN = 1_000
 _KEYED = re.compile(r"\s*(?:- +)*(?:[\w.-]+: +)?")
-"""What stands before a value in its line."""
+"""What precedes a value in its line."""
 
 _NO_KEYS = frozenset({None, _BAD_KEY, _MERGE})
 
@@ -79,7 +79,7 @@ class Tree:
         self._documents = YamlSeq()
         self._stack = [_Frame(self._documents, None, is_map=False)]
         self._anchors: dict[str, Anchored | None] = {}  # None: not complete yet
-        self.numbers: dict[Spot, str] = {}  # and `True`; all but whole ones as they are printed
+        self.numbers: dict[Spot, str] = {}  # and `True`; all but integers as they are printed
         self.idle_anchors: dict[str, Spot] = {}  # of texts and numbers, until they are used
         self._aliased = 0
 
@@ -198,7 +198,7 @@ class Tree:
             self._expect(frame, text, spot)
 
     def _no_value(self, name: str, spot: Spot) -> Anchored:
-        """What stands in the place of an alias that means nothing here."""
+        """The value used for an alias that means nothing here."""
         self.usable = False
         if name in self._anchors:
             message, hint = f"`*{name}` is inside the value that it names", "a value can't contain itself"
@@ -336,14 +336,14 @@ MAX_EXACT_INT = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly (RFC 8259, section 6)."""
 
 _TAG_PREFIX = "tag:yaml.org,2002:"
-"""What `!!` stands for."""
+"""What `!!` means."""
 
 _WORDS: dict[str, Any] = dict.fromkeys(("", "~", "null", "Null", "NULL"))
 _WORDS |= dict.fromkeys(("true", "True", "TRUE"), True)
 _WORDS |= dict.fromkeys(("false", "False", "FALSE"), False)
 _KINDS = {int: "int", float: "float", bool: "bool", type(None): "null"}
 _LETTERS = frozenset("abcdeghijklmopqrsuvwxyzABCDEGHIJKLMOPQRSUVWXYZ")
-"""What begins with one is no number, and none of `_WORDS`: text, wherever it stands."""
+"""What begins with one is no number, and none of `_WORDS`: text, in any place."""
 
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _INT = re.compile(r"[-+]?[0-9]+")

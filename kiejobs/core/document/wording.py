@@ -57,7 +57,7 @@ def reference(holder: str, name: str) -> str:
 
 
 def unseen(text: str, other: str) -> str:
-    """What tells two texts apart that look the same, `U+0065 … where the other has U+00E9 …`; else empty."""
+    """How two texts that look the same differ, `U+0065 … where the other has U+00E9 …`; else empty."""
     if unicodedata.normalize("NFKC", text) != unicodedata.normalize("NFKC", other):
         return ""
     pairs = zip_longest(text, other, fillvalue="")
@@ -86,5 +86,5 @@ def shorten(text: str, limit: int = 80) -> str:
 
 
 def show(value: Json) -> str:
-    """A value as it would stand in YAML, short."""
+    """A value as it would be written in YAML, short."""
     return shorten(json.dumps(value, ensure_ascii=False), 60)

@@ -256,7 +256,7 @@ def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[D
 def _whole(
     jobs: Sequence[CompiledJob], lacking: frozenset[str], renderer: Renderer, *, walk: bool
 ) -> tuple[list[CompiledJob], list[Diagnostic]]:
-    """The jobs whose rows can be walked, and what can be said of the others."""
+    """The jobs whose rows can be walked, and what can be reported of the others."""
     whole: list[CompiledJob] = []
     broken: list[CompiledJob] = []
     problems: list[Diagnostic] = []

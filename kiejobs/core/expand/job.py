@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kiejobs.core.models.spec import FileRule, Path, Spec
 
 NO_DIGEST = f"sha256:{'0' * 64}"
-"""Stands where a file should: what is wrong with it is told once, not by the schema again."""
+"""Used in place of a file: what is wrong with it is reported once, not by the schema again."""
 
 _REF = re.compile(r"sha256:[0-9a-f]{64}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -51,7 +51,7 @@ class LocalFile:
 
     `path` is from the job file's folder, with `/`; `sha256` of its bytes, lower-case hex; `width` and
     `height` in pixels and the length in `seconds`, None where they weren't looked for. In a request's input, and so in its
-    fingerprint, the file stands as `ref`: what it holds, never where it lies or was uploaded to.
+    fingerprint, the file is its `ref`: its content, never where it lies or was uploaded to.
     """
 
     path: str
@@ -76,7 +76,7 @@ class Job(NamedTuple):
     `input` is exactly what would be sent, coerced, with the schema's defaults, in the schema's
     order. `fingerprint` is lower-case hex. `credits` is None where the price is unknown. `output`
     is a path below the output folder, with `/`, checked. `correlate`: may the attempt's id be added to
-    the callback URL? `files`: the local files among the input's values, each once; they stand in
+    the callback URL? `files`: the local files among the input's values, each once; they are in
     `input` by their `ref` until they are uploaded.
     """
 
@@ -131,7 +131,7 @@ def no_files(path: str, _rule: FileRule) -> NoFile:
 def place_files(
     spec: Spec, request: dict[str, Json], read: LocalFiles, *, public_only: bool = False
 ) -> tuple[dict[str, Json], tuple[LocalFile, ...], list[tuple[Path, NoFile]]]:
-    """The request whose paths have become references, the files that they stand for, and what gives none."""
+    """The request whose paths have become references, their files, and what gives none."""
     placed = request
     files: dict[str, LocalFile] = {}
     wrong: list[tuple[Path, NoFile]] = []
@@ -183,7 +183,7 @@ def _put(value: Json, path: Path, text: str) -> Json:
 
 
 def refs_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """What stands for local files in a request's value, with the paths that lead there."""
+    """The references of local files in a request's value, with the paths that lead there."""
     if isinstance(value, str) and _REF.fullmatch(value):
         yield path, value
     elif isinstance(value, list):
@@ -198,7 +198,7 @@ def refs_in(value: Json, path: Path = ()) -> Iterator[tuple[Path, str]]:
 
 
 def is_address(text: str, rule: FileRule) -> bool:
-    """Is it for the API to follow? What is malformed in it is for the schema to tell."""
+    """Is it for the API to follow? What is malformed in it is reported by the schema."""
     scheme = _SCHEME.match(text.lstrip(" \t\ufeff\u200b"))
     return scheme is not None and scheme[1].lower() in _WEB | rule.schemes
 
@@ -263,7 +263,7 @@ def unfit(file: LocalFile, rule: FileRule) -> NoFile | None:
     """None where the file may be sent.
 
     What is neither picture nor video nor sound never is, whatever a schema is silent about: job files come
-    from strangers, and what lies beside them may be somebody's notes.
+    from strangers, and files next to them may be private.
     """
     media_type = None if file.media_type == UNKNOWN else file.media_type
     wrong = too_large(rule, file.bytes) or wrong_type(rule, media_type)

@@ -2,7 +2,7 @@
 
 In: a compiled job, a row, its request. Out: problems and warnings, a job's output path (always below the output
 folder) and its callback URL. Touches nothing.
-Where a template may read anything at all, nothing is said to be unused: no false alarms.
+Where a template may read anything at all, nothing is reported as unused: no false alarms.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _cell_hint(job: CompiledJob, field: str, *, is_null: bool = False) -> str:
 def _broken_rule(
     job: CompiledJob, values: Values, problem: SchemaProblem, request: Mapping[str, Json]
 ) -> RowProblem:
-    """At the first field that can be changed where it stands, with the places of the others."""
+    """At the first field that can be changed in its place, with the places of the others."""
     named = (*map(str, problem.path), *problem.others)
     spots = {name: job.places.spot_if_written(name, values, key=problem.at_key) for name in named}
     written = [spot for spot in spots.values() if spot is not None] or [job.entry.spot]

@@ -37,7 +37,7 @@ _AT_ONCE = 4_000
 
 
 def has_choice(jobfile: JobFile, entry: JobEntry, known: Collection[str]) -> bool:
-    """Is the model said by a template, or by the axis of that name?
+    """Is the model given by a template, or by the axis of that name?
 
     Next to a `model:` that axis is one like any other; but a job's own goes over the `model:` of the defaults,
     as it does for an input field, where all that it lists are models.

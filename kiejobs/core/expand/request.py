@@ -1,7 +1,7 @@
 """The requests of one job entry, or of several that are alike, each joined from parts that are made once.
 
 In: a compiled job, its rows' renderings, a reader of local files, prices. Out: a `Request` for each row; one in
-which anything is wrong is made and checked as a whole, to say what. Touches nothing: the reader does.
+which anything is wrong is made and checked in full, to report it. Touches nothing: the reader does.
 
 A field comes from one axis value, one rendering, or the job file alone. What it is by itself is found out once
 (type, verdict, files, canonical JSON); a rule across fields or a price once for each choice of its fields.
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 _Source: TypeAlias = "Rendering | AxisValue | tuple[str, str]"
-"""What a field's value comes from; a text of the job file stands for itself, with the field's name."""
+"""What a field's value comes from; a text of the job file is itself, with the field's name."""
 
 PlacesFiles: TypeAlias = "Callable[[Spec, dict[str, Json]], tuple[dict[str, Json], tuple[LocalFile, ...], list[tuple[Path, NoFile]]]]"
 """`place_files` with its reader."""
@@ -51,7 +51,7 @@ _MOST_HELD = 4_000_000
 """Bytes of canonical JSON that are kept to be joined again; then all is forgotten, and made again."""
 
 _OVERHEAD = 400
-"""Bytes that a part takes beside its canonical JSON, and what is known of it."""
+"""Bytes that a part takes in addition to its canonical JSON, and what is known of it."""
 
 
 class Request(NamedTuple):
@@ -109,7 +109,7 @@ class Requests:
         ]
 
     def _joined(self, made: Drafts) -> Sequence[Request | None]:
-        """From parts; None where anything is wrong, or where the schema wants the request whole."""
+        """From parts; None where anything is wrong, or where the schema needs the complete request."""
         nothing: list[Request | None] = [None] * len(made.rows)
         names = tuple(made.rows[0])
         if names not in self._forms:

@@ -1,7 +1,7 @@
 """Checks of results that can never pass, or never run: limits that exclude one another, no limit, a field that is none.
 
 In: a job file's document and its compiled jobs. Out: diagnostics, each at the words that a person wrote. Touches
-nothing. What depends on a request's values is said when a result is checked.
+nothing. What depends on a request's values is reported when a result is checked.
 """
 
 from __future__ import annotations

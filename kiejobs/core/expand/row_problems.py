@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from kiejobs.core.template.renderer import TemplateProblem
 
 _MOST_WORDINGS = 5
-"""So many different messages at one place are reported; the rows of all further ones are counted."""
+"""This many different messages at one place are reported; the rows of all further ones are counted."""
 
 _MOST_CELLS = 20
-"""So many cells of a data file, or local files, of those that one place in the job file points to."""
+"""This many cells of a data file, or local files, of those that one place in the job file points to."""
 
 _OF_FILES = frozenset({"missing-file", "unfit-file", "file-path", "unreachable-address"})
 
@@ -84,7 +84,7 @@ class Places:
         cell: Place | None = None,
         fold: tuple[object, ...] = (),
     ) -> RowProblem:
-        """`cell` is where in a data file the value stands, if `spot` only points there."""
+        """`cell` is the place of the value in a data file, if `spot` only points there."""
         written = self.document.at(spot)
         others = tuple(map(self.document.at, also))
         made = Diagnostic(

@@ -131,7 +131,7 @@ class TypedMatrix:
         return found
 
     def _value(self, name: str, ref: ValueRef) -> AxisValue:
-        """The one that a reference stands for, under a row's `name`."""
+        """The one that a reference means, under a row's `name`."""
         known = self._known.get((name, ref))
         if known is None:
             known = self._known[name, ref] = self._made(name, self.rows.value(name, ref), *ref)

@@ -1,7 +1,7 @@
 """Does a job file buy what it shows? Templates that nothing renders, numbers that print otherwise, idle axes.
 
 In: compiled jobs. Out: errors. Touches nothing.
-Where a template may read anything at all, no axis is said to be idle.
+Where a template may read anything at all, no axis is reported as idle.
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ def _json(body: bytes) -> Any:
 
 
 def _too_deep(text: str) -> bool:
-    """Told from the brackets outside of texts: a parser would need a frame of stack for each."""
+    """Read from the brackets outside of texts: a parser would need a frame of stack for each."""
     brackets = _BRACKET.findall(_JSON_TEXT.sub("", text))
     depths = accumulate(1 if bracket in "[{" else -1 for bracket in brackets)
     return max(depths, default=0) > _DEEPEST

@@ -2,7 +2,7 @@
 
 In: journals as read. Out: `ClosedRun`s, made, checked, as JSON and back. Touches nothing.
 
-An attempt is settled where it came to its end and no journal but those of closed runs speaks of it: it is kept
+An attempt is settled where it has ended and no journal but those of closed runs speaks of it: it is kept
 as it was folded, and its events are left out. All other events are kept as they are, and folded with the rest.
 So the ledger is the same with and without, as long as the journals are and no other speaks of what is settled.
 """

@@ -96,7 +96,7 @@ class Uploaded:
 class Reserved:
     """The intention to buy, durable before the request leaves. `attempt_id` is one POST's.
 
-    In `input` a local file stands as `sha256:` and its hash; `uploaded` says what was sent for it.
+    In `input` a local file is `sha256:` and its hash; `uploaded` says what was sent for it.
     """
 
     type: ClassVar[str] = "reserved"
@@ -201,7 +201,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """All files of the task are home and whole."""
+    """All files of the task are downloaded and verified."""
 
     type: ClassVar[str] = "collected"
     attempt_id: str
@@ -221,7 +221,7 @@ class StillMissing:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The task succeeded, but its result can't be had any more. What comes home later overrules it."""
+    """The task succeeded, but its result can't be had any more. A later download overrules it."""
 
     type: ClassVar[str] = "gone"
     attempt_id: str
@@ -322,7 +322,7 @@ class JournalRecord:
 
     @property
     def is_over(self) -> bool:
-        """Its run came to its end, so that its journal stays as it is."""
+        """Its run has ended, so that its journal stays as it is."""
         ended = bool(self.outline) and isinstance(self.outline[-1].event, RunFinished)
         return ended and self.header is not None and not self.live
 

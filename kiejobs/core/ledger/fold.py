@@ -301,7 +301,7 @@ class _Draft:
     def _climb(self, step: str, at: str, failure: Failure | None = None) -> None:
         if (_LADDER[step], step) > (_LADDER[self._step], self._step):
             self._step = step
-        # The earliest telling counts, so that two collectors agree on when it happened.
+        # The earliest report counts, so that two collectors agree on when it happened.
         for name in (step, "settled") if step in _ENDS else (step,):
             self._times[name] = min(at, self._times.get(name, at))
         if failure is not None:
@@ -363,7 +363,7 @@ class _Draft:
         return frozenset({*known[1:], *paid}) - frozenset(known[:1])
 
     def _conflicts(self, tasks: list[tuple[str, str]]) -> tuple[Conflict, ...]:
-        """What nobody has ruled on after it came up, the latest telling of each task."""
+        """What nobody has ruled on after it came up, the latest report of each task."""
         found = [Conflict(claim.task_id, at, claim.why) for at, claim in self._claims]
         others = [(at, task_id) for at, task_id in tasks if task_id != tasks[0][1]]
         found += [Conflict(task_id, at, _TWO_ON_RECORD) for at, task_id in others]

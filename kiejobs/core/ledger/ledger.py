@@ -350,7 +350,7 @@ def price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
 
 
 def latest_price_drifts(attempts: Iterable[Attempt]) -> tuple[PriceDrift, ...]:
-    """Of each model's latest run only: what was corrected since then is not told for ever."""
+    """Of each model's latest run only: what was corrected since then is not reported for ever."""
     by_run: dict[str, dict[str, list[Attempt]]] = defaultdict(lambda: defaultdict(list))
     for attempt in attempts:
         if attempt.state is State.SUCCEEDED:

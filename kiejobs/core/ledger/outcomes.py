@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FROM_EDGE = "from a proxy, a firewall or the API's edge, not from the API"
 
-# --- what a create call came to ------------------------------------------------------------------
+# --- the outcome of a create call ------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class CreateNotAccepted:
 class Refused:
     """401, 403: the key is no good. Stop spending, keep collecting.
 
-    `by_edge`: it was not the API that answered, but what stands before it.
+    `by_edge`: it was not the API that answered, but a server in front of it.
     """
 
     code: str
@@ -98,7 +98,7 @@ Answered: TypeAlias = Accepted | CreateNotAccepted | Refused | NoMoney | CreateR
 """What an answer can mean; that nothing was sent only the lack of one can."""
 CreateOutcome: TypeAlias = Answered | NotSent
 
-# --- what an upload came to -----------------------------------------------------------------------
+# --- the outcome of an upload -----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Unusable:
 
 UploadOutcome: TypeAlias = UploadStored | NotUploaded | Refused | Unusable
 
-# --- what a poll came to -------------------------------------------------------------------------
+# --- the outcome of a poll -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +143,10 @@ class StillRunning:
 
 @dataclass(frozen=True, slots=True)
 class TaskSucceeded:
-    """At its end, with where the results are. `charged` in credits, None where not said.
+    """At its end, with where the results are. `charged` in credits, None where not stated.
 
     `found` is the result itself where it is no file but a JSON value: a transcript, an id. `stills` are
-    pictures beside the results, by what they are called: the last frame of a video, say. `inside`: addresses in
+    pictures next to the results, by their names: the last frame of a video, say. `inside`: addresses in
     `found`, which are the results where files were promised.
     """
 
@@ -193,7 +193,7 @@ class TaskRecord:
     attempt_id: str | None = None
 
 
-# --- what collecting came to ---------------------------------------------------------------------
+# --- the outcome of collecting ---------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

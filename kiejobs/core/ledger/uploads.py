@@ -1,6 +1,6 @@
-"""Local files on their way to the API: which address stands for which content, and for how long.
+"""Local files on their way to the API: which address has which content, and for how long.
 
-In: `uploaded` events, requests in which local files stand by their refs. Out: which addresses can still
+In: `uploaded` events, requests in which local files are their refs. Out: which addresses can still
 be used; the request as it is sent; whether a task is what was sent. Touches nothing.
 
 The vendor keeps an upload for 24 hours by its newer pages [contract: documented]. It may fetch the file
@@ -80,7 +80,7 @@ def mismatch(
 ) -> str | None:
     """The first difference between an attempt and what the API says was sent for a task, in words, or None.
 
-    `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it tells two
+    `sent_attempt` is the attempt id that the task's callback URL carries, where it has one: it distinguishes two
     takes of one request apart. `uploads` are those on record: an address that a local file was given is the
     same as the file's ref where it is among them.
 

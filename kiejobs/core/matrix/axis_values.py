@@ -267,7 +267,7 @@ def _number(written: Json) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite():
         raise BadValues(f"has `{str(written)[:40]}` for a number", "write one like 5 or 0.25")
-    # Told by its exponent first: written out, `1e999999` has a million digits.
+    # By its exponent first: written out, `1e999999` has a million digits.
     is_near = -MOST_DIGITS <= number.adjusted() < MOST_DIGITS
     exact = is_near and int(number.normalize().as_tuple().exponent) >= -MOST_DIGITS
     if number and not exact:
@@ -333,7 +333,7 @@ def is_match(pattern: str, name: str) -> bool:
 def _found(
     start: str, steps: _Steps, entries: Callable[[str], tuple[Sequence[str], Sequence[str]]]
 ) -> Iterator[str]:
-    """Looks into no folder in which nothing can match, and at so many files and folders only."""
+    """Looks into no folder in which nothing can match, and at a limited number of files and folders only."""
     waiting, seen = [(start, _from(steps, 0))], 0
     while waiting:
         folder, reached = waiting.pop()

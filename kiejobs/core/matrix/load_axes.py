@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 CODE = "axis-zip"
 
 ALWAYS_MADE: Final = MAX_ROWS
-"""So many numbers a range may have whatever `max_jobs` says: excludes may leave a few of them."""
+"""This many numbers a range may have whatever `max_jobs` says: excludes may leave a few of them."""
 
 _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 
@@ -55,7 +55,7 @@ def with_data(
 ) -> tuple[JobFile, frozenset[str], Problems]:
     """The job file with all values, the names of jobs that lack some, and problems.
 
-    Without `files` nothing lies beside the job file.
+    Without `files` there is nothing next to the job file.
     No more is made of a range than a file of `limit` jobs could be made of.
     """
     reader = _Reader(jobfile, files, limit)

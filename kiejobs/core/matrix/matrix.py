@@ -8,7 +8,7 @@ leaf it names. Then `include`, entry by entry: keys that are axes filter, other 
 rows that match (a later one overwrites an earlier extra, never an axis); an entry that matches no row
 is appended as a new row. Values are compared strictly, by their canonical JSON.
 
-Axes that are zipped are walked together, as one dimension that stands where the first of them does.
+Axes that are zipped are walked together, as one dimension in the place of the first of them.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Rows:
         yield from (_row(row, value_of) for row in self.appended.values())
 
     def value(self, name: str, ref: ValueRef) -> Json:
-        """The value that a reference stands for, under a row's `name`."""
+        """The value that a reference means, under a row's `name`."""
         number, position = ref
         return self._include[~number].values[name] if number < 0 else self.axes[name][position]
 

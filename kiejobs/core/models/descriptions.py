@@ -48,7 +48,7 @@ def model_description(model: str, media_type: str) -> str:
 
 
 def field_description(form: Schema) -> str | None:
-    """What the form comes to in a sentence; None where it says no more than its keywords."""
+    """The form in a sentence; None where it says no more than its keywords."""
     text = _file(form) or _text(form) or _number(form) or _list(form)
     seconds = IN_SECONDS if IN_SECONDS in form.get("x-kiejobs-note", ()) else None
     return " ".join(part for part in (text, seconds) if part) or None

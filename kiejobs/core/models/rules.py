@@ -44,7 +44,7 @@ _OF_ONE_FIELD = {
 
 _LISTS = ("allOf", "anyOf", "oneOf")
 _ELSEWHERE = {"$ref", "$dynamicRef", "$id", "$anchor", "$dynamicAnchor", "$defs", "$schema"}
-"""What makes a part of a schema mean something else when it is taken out of the whole."""
+"""What makes a part of a schema mean something else when it is taken out of it."""
 
 _MISSING = re.compile(r"'(.*)' is a required property|'(.*)' is a dependency of '.*'")
 _PLAIN = {
@@ -78,7 +78,7 @@ class FieldRule:
 
 
 def rules_of(schema: Mapping[str, Any]) -> tuple[FieldRule, ...] | None:
-    """All rules of a closed schema; None where it must be asked as a whole."""
+    """All rules of a closed schema; None where it must be asked in full."""
     closed = False in (schema.get("unevaluatedProperties"), schema.get("additionalProperties"))
     if not closed or _points_elsewhere(schema):
         return None
@@ -211,7 +211,7 @@ def _missing(error: ValidationError) -> Iterator[str]:
 
 
 def _limits(leaves: Iterable[ValidationError]) -> Iterator[str]:
-    """What a rule without a title demands of a value, where that is easily said."""
+    """What a rule without a title demands of a value, where that is short."""
     for leaf in leaves:
         if leaf.absolute_path and str(leaf.validator) in _PLAIN:
             yield from (problem.message for problem in in_words(leaf))

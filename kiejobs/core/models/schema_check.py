@@ -1,6 +1,6 @@
 """A model's schema that a project brought along, held to our form before anything trusts it.
 
-In: a file's bytes, the id that its path stands for, the form (schemas/model.schema.json). Out: the schema, or
+In: a file's bytes, the id that its path means, the form (schemas/model.schema.json). Out: the schema, or
 all that is wrong with it. Touches nothing. Such a file comes with a pull request: its size, depth and patterns
 are bounded before it is used, and the form has no references, so nothing is ever fetched for it.
 """
@@ -58,7 +58,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class _Unreadable(Exception):
-    """Nothing can be said of what is in it."""
+    """Its content can't be checked."""
 
     def __init__(self, message: str, place: Place, hint: str | None = None) -> None:
         super().__init__(message)
@@ -66,7 +66,7 @@ class _Unreadable(Exception):
 
 
 def read_model(source: Source, model: str, schema_of_models: Mapping[str, Any]) -> ModelReading:
-    """All problems at once; `model` is the id that the file's path stands for."""
+    """All problems at once; `model` is the id that the file's path means."""
     try:
         schema, document, found = _read(source)
     except _Unreadable as unreadable:

@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?
 
 _WORDS = frozenset({"title", "description", "examples", "$comment", "x-kiejobs-source"})
 _VALUES = frozenset({"const", "default", "enum"})
-"""Of a schema's keys: what is said to people, and what holds a request's values."""
+"""Of a schema's keys: texts for people, and what holds a request's values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Spec:
     """One model. `fields` in the schema's order, which is the order they are sent in.
 
     `defaults` are always sent, so that the vendor changing a default never changes what a job file means.
-    `meaning` is the digest of what a request depends on, `digest` of the whole schema, its words too.
+    `meaning` is the digest of what a request depends on, `digest` of the complete schema, with its texts.
     `file_fields` hold files, at any depth. Results are named with `extension`, unless the field `output_by` asks
     for one of `extensions`.
     """
@@ -189,7 +189,7 @@ UNKNOWN = "application/octet-stream"
 """The media type of what can't be stated."""
 
 HEAD = 64
-"""As many of a file's first bytes tell its type."""
+"""This many of a file's first bytes show its type."""
 
 _SIDES = re.compile(r"at (least|most) ([0-9]+)(?: x [0-9]+)? pixels")
 _LENGTH = re.compile(r"([0-9.]+) to ([0-9]+(?:\.[0-9]+)?) seconds long")
@@ -221,7 +221,7 @@ _ALSO = {
     "video/avi": frozenset({"video/x-msvideo"}),
     "video/mp4": frozenset({"audio/mp4"}),
 }
-"""What a type is called, too, or what its first bytes can't tell it from."""
+"""What a type is called, too, or what has the same first bytes."""
 
 
 Limit: TypeAlias = tuple[str, float, float]
@@ -230,7 +230,7 @@ Limit: TypeAlias = tuple[str, float, float]
 
 @dataclass(frozen=True, slots=True)
 class FileRule:
-    """At most `most` bytes, one of `types` (any, where there is none), `schemes` beside http and https."""
+    """At most `most` bytes, one of `types` (any, where there is none), `schemes` in addition to http and https."""
 
     most: int
     types: frozenset[str]
@@ -246,7 +246,7 @@ class FileRule:
 
 
 def files_of(spec: Spec, request_input: Mapping[str, Json]) -> Iterator[tuple[str, FileRule]]:
-    """The files of one request, each as it stands there: an address, or the `ref` of a local file."""
+    """The files of one request, each as it is written there: an address, or the `ref` of a local file."""
     for name, value in request_input.items():
         for _, text, rule in files_in(spec, name, value):
             yield text, rule
@@ -278,7 +278,7 @@ def wrong_type(rule: FileRule, media_type: str | None) -> str | None:
 
 
 def too_large(rule: FileRule, size: int) -> str | None:
-    """What is wrong with a file of so many bytes, in words; None where it may be sent."""
+    """What is wrong with a file of this size, in words; None where it may be sent."""
     if size <= rule.most:
         return None if size else "it is empty"
     return f"it has {size:,} bytes, and the model takes {rule.most:,}"

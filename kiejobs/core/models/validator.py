@@ -2,7 +2,7 @@
 
 In: a Spec and inputs as they would be sent. Out: `SchemaProblem`s. Touches nothing.
 Values repeat in a matrix: each field is looked at by itself, and each rule across fields with the fields that
-it names. A schema that can't be taken apart so is checked whole for each distinct request.
+it names. A schema that can't be taken apart so is checked in full for each distinct request.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _problems(name: str, value: Json, validator: Draft202012Validator) -> list[S
 
 
 def _token(value: Json) -> str | bytes:
-    """What stands for a value in memory: equal for equal values, short even for a long prompt."""
+    """A value's key in memory: equal for equal values, short even for a long prompt."""
     if isinstance(value, str) and len(value) <= _SHORT:
         return value
     try:

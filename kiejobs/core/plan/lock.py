@@ -1,4 +1,4 @@
-"""A campaign's lock: what a job file came to on the day it was locked, and what differs from it now.
+"""A campaign's lock: the resolved inputs of a job file when it was locked, and what differs from them now.
 
 In: an expansion, digests of what was read next to the file, what its pictures were. Out: a `Lock` (see
 schemas/lock.schema.json), its bytes, a line for each difference. Touches nothing.
@@ -116,7 +116,7 @@ def make_lock(
 def image_name(url: str) -> str:
     """What an image is called in a lock: its URL without what may be a signature.
 
-    Where that takes something away, the whole URL's digest keeps two of them apart.
+    Where that takes something away, the complete URL's digest keeps them different.
     """
     shown = bare(url)
     if shown == url:

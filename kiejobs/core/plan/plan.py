@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _KEPT = frozenset({State.SUCCEEDED, State.IN_DOUBT})
-"""What an attempt stands for that was paid for, or may have been."""
+"""The purchase of an attempt that was paid for, or may have been."""
 
 
 class Action(StrEnum):
@@ -45,9 +45,9 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One input field that differs from what was bought before. None stands for absent.
+    """One input field that differs from what was bought before. None means absent.
 
-    `files`: the paths of the local files whose references may stand in the values, where they are known.
+    `files`: the paths of the local files whose references may be in the values, where they are known.
     """
 
     field: str
@@ -258,7 +258,7 @@ class _Decider:
         self._retry = retry
 
     def selectable(self, job: Job, selection: Selection) -> Selectable:
-        """With where it stands, where the selection asks for that."""
+        """With its state, where the selection asks for that."""
         from kiejobs.core.plan import selection as asked  # noqa: PLC0415 - behind --select
 
         plain = asked.selectable(job)

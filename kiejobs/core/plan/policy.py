@@ -40,7 +40,7 @@ _RULES = {
     "hosts": ("results", "hosts"),
     "callback_hosts": ("callback_hosts",),
 }
-"""Each rule's name, as messages have it, and where it stands in the file."""
+"""Each rule's name, as messages have it, and its place in the file."""
 
 HELD = ("credits_per_campaign", "credits_per_month", "credits_per_project")
 """Rules that count what the ledger holds already."""
@@ -119,7 +119,7 @@ def read_policy(
 
 
 def check_file(policy: Policy, jobfile: JobFile, jobs: Sequence[Job]) -> Iterator[Diagnostic]:
-    """What can be said of a job file without looking at journals: all but totals of credits."""
+    """What can be reported of a job file without reading journals: all but totals of credits."""
     entries = {entry.name: entry for entry in jobfile.entries}
     for layer in policy.layers:
         rules = JobRules(layer)
@@ -295,7 +295,7 @@ def _rule(name: str, value: Json) -> tuple[str, ...] | int | Decimal:
 
 
 def _as_typed(value: Json) -> str | bool:
-    """A number as the command line would have it; 5.0 is a whole number, says JSON Schema."""
+    """A number as the command line would have it; 5.0 is an integer in JSON Schema."""
     if isinstance(value, bool):
         return value
     whole = isinstance(value, float) and value.is_integer()

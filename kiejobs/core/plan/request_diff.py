@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """`unclear`: what the job was can't be told, since it wasn't valid then."""
+    """`unclear`: what the job was is unknown, since it wasn't valid then."""
 
     ADDED = "added"
     GONE = "gone"
@@ -50,7 +50,7 @@ class Edit:
 class Before:
     """The jobs as they were: None where there was no job file.
 
-    `unclear` are the names of jobs of which nothing can be told, None where that are all.
+    `unclear` are the names of jobs of which nothing is known, None where that are all.
     """
 
     expansion: Expansion | None
@@ -93,7 +93,7 @@ def _edits(now: Expansion, before: Before, selection: Selection) -> Iterator[Edi
 
 
 def _edit(job: Job, was: Job | None, source: str | None, *, unclear: bool) -> Edit:
-    """`source` is where the same request stood, if that address is not wanted any more."""
+    """`source` is the former address of the same request, if that address is not wanted any more."""
     address, now = job.address, job.fingerprint
     if source is not None:
         return Edit(address, Kind.MOVED, source=source, was=now, now=now)

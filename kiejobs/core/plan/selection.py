@@ -144,9 +144,9 @@ def state_of(attempt: Attempt | None) -> str:
 
 
 def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None]) -> str | None:
-    """What there is of its files: `gone` where they are not whole here and not at the vendor.
+    """What there is of its files: `gone` where they are not complete here and not at the vendor.
 
-    `condition` says `file_missing`, `file_damaged`, or None for whole. None where it has no result.
+    `condition` says `file_missing`, `file_damaged`, or None for complete. None where it has no result.
     """
     if attempt is None or attempt.state is not State.SUCCEEDED:
         return None
@@ -157,7 +157,7 @@ def result_of(attempt: Attempt | None, condition: Callable[[Attempt], str | None
 
 
 def wild(pattern: str) -> Callable[[str], bool]:
-    """A test for whole strings in which only `*` and `?` are wild."""
+    """A test for complete strings in which only `*` and `?` are wild."""
     expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in pattern)
     matches = re.compile(expression, re.DOTALL).fullmatch
     return lambda text: matches(text) is not None
@@ -220,7 +220,7 @@ def _is_from(pattern: str) -> Callable[[Selectable], bool]:
 
 
 def _has_address(pattern: str) -> Callable[[Selectable], bool]:
-    """The whole address, or what follows the campaign, or the job's bare name."""
+    """The full address, or what follows the campaign, or the job's bare name."""
     matches = wild(pattern)
     return lambda job: matches(job.address) or matches(job.address.partition("/")[2]) or matches(job.job)
 

@@ -1,7 +1,7 @@
 """A price file, `prices.yaml`, as a table of prices; and whether it speaks of what there is.
 
 In: a Document whose numbers are text, the file's schema, the models' specs. Out: a `PriceTable`, and all
-that is wrong with the file. Touches nothing. The file may be hostile: how many lines it comes to is bounded
+that is wrong with the file. Touches nothing. The file may be hostile: how many lines it expands to is bounded
 before they are compared. An unknown model is only a warning: a table may be ahead of the schemas.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_OF_A_MODEL = 100
 MOST_LINES = 5_000
-"""Price lines, lists of values multiplied out: of one model, and of a whole file."""
+"""Price lines, lists of values multiplied out: of one model, and of a complete file."""
 
 CODE = "price-structure"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")

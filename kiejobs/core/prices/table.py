@@ -1,7 +1,7 @@
 """What a request costs, by a table of prices that is data.
 
 In: a `PriceTable` (made by prices/file.py of a `prices.yaml`), a model and the input of a request.
-Out: credits as a Decimal, or None where the table can't tell. No floats, nowhere. Touches nothing.
+Out: credits as a Decimal, or None where the table has none. No floats, nowhere. Touches nothing.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class ModelPrice:
     """What one model costs: credits for each `unit` (video, second, ...), by the line that fits.
 
     `quantity` is the field that says how many units, else it is one; `minimum` of them are paid for. `date` is
-    `YYYY-MM` or `YYYY-MM-DD`: when `source` said so. `file` is the project's own table, None for ours.
+    `YYYY-MM` or `YYYY-MM-DD`: the date of `source`. `file` is the project's own table, None for ours.
     """
 
     model: str
@@ -96,7 +96,7 @@ class ModelPrice:
         return tuple(dict.fromkeys([*named, *filter(None, [self.quantity])]))
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
-        """The credits for one request, or None where no line fits or its quantity can't be told."""
+        """The credits for one request, or None where no line fits or its quantity is unknown."""
         for line in self.lines:
             if line.is_for(request_input):
                 break

@@ -43,9 +43,9 @@ MOST_REPORTED: Final = 100
 
 _SAVE = "save it as UTF-8 (in Excel: Save as, CSV UTF-8)"
 _PIECE = 2**12
-"""Characters in which lines are counted, to tell where something is in a table of a million rows."""
+"""Characters in which lines are counted, to find the place of something in a table of a million rows."""
 
-# What nobody can see, as in YAML; and what stands for bytes that are not UTF-8.
+# What nobody can see, as in YAML; and what replaces bytes that are not UTF-8.
 _ODD = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\udc80-\udcff]")
 
 
@@ -57,7 +57,7 @@ class Text:
     text: str
 
     def place(self, at: int) -> Place:
-        """The line and column behind which `at` characters stand."""
+        """The line and column after `at` characters."""
         piece = at // _PIECE
         line = self._breaks[piece] + self.text.count("\n", piece * _PIECE, at)
         return Place(self.name, line + 1, at - self.text.rfind("\n", 0, at))

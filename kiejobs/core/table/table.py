@@ -93,7 +93,7 @@ def _read_text(source: Source) -> Contents:
 
 
 def _read_yaml(source: Source) -> Contents:
-    """A list of mappings, read as job files are; problems beside rows leave their meaning clear."""
+    """A list of mappings, read as job files are; problems outside of rows leave their meaning clear."""
     document, problems = read_document(source)
     items = YamlSeq() if document is None else document.root
     if document is not None and not isinstance(items, YamlSeq):

@@ -106,7 +106,7 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         return blocks
 
     def _blocks_of(self, name: str) -> frozenset[str] | None:
-        """What is wrong with that template, a circle included, rendering tells."""
+        """What is wrong with that template, a circle included, is reported by rendering."""
         if name not in self._blocks:
             self._blocks[name] = None
             with contextlib.suppress(TemplateProblem, jinja2.TemplateError, RecursionError):
@@ -260,12 +260,12 @@ def _filtered(node: Any, name: str, args: list[Any]) -> nodes.Filter:
 
 # --- templates that pull in others ---------------------------------------------------------------
 #
-# jinja2 drops in silence what stands beside the blocks where a template extends another, and a block that
+# jinja2 silently drops what is outside of blocks where a template extends another, and a block that
 # the other one has not. Here that would be a prompt without its subject, paid for.
 
 
 class FreshTemplate(jinja2.Template):
-    """A template whose macros are made anew for each rendering.
+    """A template whose macros are made again for each rendering.
 
     jinja2 keeps the first ones, and with them whatever a `namespace` in them has counted up to: the
     second prompt would then depend on the first.
@@ -288,7 +288,7 @@ def check_name(name: Any) -> None:
 
 
 def _check_dropped(tree: nodes.Template) -> None:
-    """Raises TemplateProblem for what stands behind the `extends` and in no block."""
+    """Raises TemplateProblem for what follows the `extends` and is in no block."""
     is_filling = False
     for node in tree.body:
         parts: Iterable[nodes.Node] = node.nodes if isinstance(node, nodes.Output) else ()

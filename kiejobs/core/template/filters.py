@@ -83,15 +83,15 @@ _KINDS: tuple[tuple[Any, *tuple[str, ...]], ...] = (
 class NotDefined(UndefinedError):
     """An undefined value was used.
 
-    `name` was looked up in `holder`, jinja2's `missing` for a name on its own. `told` is there where
+    `name` was looked up in `holder`, jinja2's `missing` for a name on its own. `given` is there where
     more is known than that.
     """
 
-    def __init__(self, holder: Any, name: Any, told: str | None, message: str) -> None:
-        super().__init__(told or message)
+    def __init__(self, holder: Any, name: Any, given: str | None, message: str) -> None:
+        super().__init__(given or message)
         self.holder = holder
         self.name = name
-        self.told = told
+        self.given = given
 
 
 class NoValue(StrictUndefined):
@@ -108,7 +108,7 @@ class NoValue(StrictUndefined):
 
 
 def fail(value: Undefined) -> NoReturn:
-    """Raises the error that `value` stands for."""
+    """Raises the error that `value` holds."""
     value._fail_with_undefined_error()  # noqa: SLF001 - jinja2's way to do it from outside
 
 
@@ -294,4 +294,4 @@ _METHODS: Final[dict[Any, dict[str, Function]]] = {
     tuple: {"count": tuple.count, "index": tuple.index},
 }
 MAPPING_METHODS: Final = frozenset(_OF_MAPPINGS)
-"""Names behind a mapping that may stand for all of it."""
+"""Names behind a mapping that may mean all of it."""

@@ -28,7 +28,7 @@ _MOST_SHOWN: Final = 5
 _MOST_NAMES: Final = 500
 _MOST_TOLD: Final = 4
 _LAST_LOOKED_AT: Final = 200
-"""Frames; a circle of more templates than that is told without their names."""
+"""Frames; a circle of more templates than that is reported without their names."""
 
 
 def compile_problem(error: Exception, name: str | None = None) -> TemplateProblem:
@@ -56,7 +56,7 @@ def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProble
 
 
 def _unplaced(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
-    if isinstance(error, NotDefined) and error.told is None:
+    if isinstance(error, NotDefined) and error.given is None:
         return _not_defined(error, known)
     if isinstance(error, TemplateNotFound):
         return _not_found(error)
@@ -240,7 +240,7 @@ def _python_words(error: Exception) -> str:
 def _passed_through(error: BaseException) -> list[Line]:
     """The outermost first, each once even where it led to itself.
 
-    A block may stand in the line of the `extends` that led to the template which calls it; then that line
+    A block may be in the line of the `extends` that led to the template which calls it; then that line
     comes last, where the blame is.
     """
     frames = list(_frames(error))
@@ -262,7 +262,7 @@ def _cycle(error: BaseException) -> list[str]:
 
 
 def _frames(error: BaseException) -> Iterator[tuple[Line, str]]:
-    """Lines of templates, each with the function that jinja2 made of the part that it stands in."""
+    """Lines of templates, each with the function that jinja2 made of the part that it is in."""
     for frame, number in walk_tb(error.__traceback__):
         template = frame.f_globals.get("__jinja_template__")
         if template is not None:

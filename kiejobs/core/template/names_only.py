@@ -21,11 +21,11 @@ _OF_KEYS = frozenset({"matrix", "vars"})
 _OF_TEXT = frozenset({"job", "campaign", "take", "axes", "address"})
 _LONGEST = 100_000
 _METHODS = frozenset(dir(dict))
-"""Behind a mapping they may stand for all of it."""
+"""Behind a mapping they may mean all of it."""
 
 
 def is_enough(text: str) -> bool:
-    """Whether all templates in a text, such as a whole job file, look like these."""
+    """Whether all templates in a text, such as a complete job file, look like these."""
     return not is_template(text) or not is_template(_NAME.sub("", text))
 
 

@@ -16,7 +16,7 @@ Line: TypeAlias = tuple[str | None, int]
 """A line of a template, by its name; None for the text that was handed in."""
 
 Names: TypeAlias = frozenset[str] | None
-"""None stands for any."""
+"""None means any."""
 
 
 OMIT: Final = "\0omit"

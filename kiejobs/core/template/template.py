@@ -102,9 +102,9 @@ class LocalRenderer:
             return _as_value(compile_problem(error))
 
     def _reads_of_named(self, name: str) -> Reads:
-        """What is wrong with a template that is pulled in, rendering tells."""
+        """What is wrong with a template that is pulled in is reported by rendering."""
         if name not in self._known:
-            found = NOTHING  # left out by `ignore missing`, or else told when it is rendered
+            found = NOTHING  # left out by `ignore missing`, or else reported when it is rendered
             try:
                 check_name(name)
                 text = self._peek(name)
@@ -126,7 +126,7 @@ def _as_value(problem: TemplateProblem) -> TemplateProblem:
 
 # --- what a template may read --------------------------------------------------------------------
 #
-# Nothing is ever left out: where a template does what can't be followed here (`matrix` as a whole, an include
+# Nothing is ever left out: where a template does what can't be followed here (all of `matrix`, an include
 # whose name is worked out), it counts as reading everything.
 
 

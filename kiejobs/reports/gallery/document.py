@@ -53,7 +53,7 @@ class Campaign:
     clips: Mapping[tuple[str, str], Clip] = field(default_factory=dict)
     """By attempt id and path of the file."""
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Pictures of requests: URLs by what stands for them in the input."""
+    """Pictures of requests: URLs by their references in the input."""
     picks: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
     """By address: `verdict`, `note`, `who`, `when`, `fingerprint`, `take`, `stale`."""
     checks: Mapping[tuple[str, int], Sequence[Mapping[str, Json]]] = field(default_factory=dict)

@@ -50,7 +50,7 @@ class StatusView:
     """What the journals of one API come to; of one campaign, unless that is None.
 
     `counts` of purchases by state, `committed` credits spent or held, `runs` oldest first; `live_runs`
-    is at work now. `not_collected` were made, but are not here whole; `gone` can't be had any more.
+    is at work now. `not_collected` were made, but are not complete here; `gone` can't be downloaded any more.
     `expiring` is None where nobody asked. `callbacks` are the times of the last one of each attempt,
     oldest first, in UTC text. `price_drifts` are those of each model's latest run.
     """
@@ -193,7 +193,7 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
         for conflict in attempt.conflicts:
             yield f"    task {sanitize(conflict.task_id)}, {moment(conflict.at)}: {sanitize(conflict.why)}"
         ruling = "--lost" if attempt.task_id is None else f"--task {sanitize(attempt.task_id)}"
-        if attempt.state is not State.IN_DOUBT:  # whose two ways out are told below
+        if attempt.state is not State.IN_DOUBT:  # whose two ways out are shown below
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
 

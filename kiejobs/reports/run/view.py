@@ -1,7 +1,7 @@
 """A run as its reports render it: its manifest, what that doesn't say, and what it leaves to do.
 
 In: a manifest's dict, notes, why spending stopped, what the run itself sent. Out: `RunView`, whose jobs know
-how they stand, with its sums; `Step`s as data, and as lines for people. Touches nothing.
+their states, with its sums; `Step`s as data, and as lines for people. Touches nothing.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class JobStatus(StrEnum):
-    """How a job stands, for a person: its state, and whether its files are here.
+    """The state of a job, for a person: its state, and whether its files are here.
 
     GONE was made, and can't be had any more; NO_RESULT has ended well by the API's word, but without a result so far; UNSENT was never taken by the API in this run; LOST was ruled
     never to have been made; RESERVED is what another run is about to send.
@@ -71,7 +71,7 @@ _HELD = frozenset({JobStatus.NO_RESULT, JobStatus.RUNNING, JobStatus.SUBMITTED, 
 class JobView:
     """One job of the manifest. `job` is its entry there, `note` what went wrong on the way home.
 
-    `error` is `code: message` as the API or we said it; not cleaned. `advice`: what it means, where that is not plain.
+    `error` is `code: message` as the API or kiejobs stated it; not cleaned. `advice`: what it means, where that is not plain.
     """
 
     address: str
@@ -89,7 +89,7 @@ class JobView:
 class Step:
     """One thing to do: a stable `reason`, why in words, the commands; an address where it is one job's.
 
-    `title` stands before the message where people read it; None where that says it all.
+    `title` precedes the message where people read it; None where that says it all.
     """
 
     reason: str
@@ -195,7 +195,7 @@ class RunView:
 
     @property
     def summary(self) -> str:
-        """How many jobs stand how, and what is charged, held and in doubt."""
+        """How many jobs are in which state, and what is charged, held and in doubt."""
         jobs, counts = self.jobs, self.counts
         states = ", ".join(f"{counts[s]:,} {state_words(s)}" for s in JobStatus if counts[s])
         sums = [_charged(jobs, None if self.settled is None else {one.attempt_id for one in self.settled})]
@@ -283,7 +283,7 @@ def _priced(attempts: Sequence[Attempt]) -> str:
 
 
 def _charged(jobs: Sequence[JobView], mine: Collection[str] | None) -> str:
-    """What the API said that it charged; it does not always say. Of what is not `mine` it had said so before."""
+    """The charge as the API stated it, which it does not always do. What is not `mine` was charged before."""
     own = [job for job in jobs if mine is None or job.job["attempt_id"] in mine]
     charged = sum(filter(None, map(attrgetter("charged"), own)), Decimal(0))
     before = sum(filter(None, map(attrgetter("charged"), jobs)), Decimal(0)) - charged
@@ -491,7 +491,7 @@ def doubt_step(
 
 
 def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
-    """The steps for people, a blank line apart; how to rule on doubts is said once."""
+    """The steps for people, a blank line apart; how to resolve doubts is shown once."""
     order = sorted(steps, key=lambda step: step.reason != "in_doubt")
     if order and order[0].reason == "in_doubt":
         title = paint.loud("In doubt")

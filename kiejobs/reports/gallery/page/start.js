@@ -1,4 +1,4 @@
-// What stands at the top of the page, and how it begins.
+// The top of the page, and how it begins.
 
 function drawFigures(cells = shownCells()) {
   const shown = cells.flatMap((cell) => cell.takes);
