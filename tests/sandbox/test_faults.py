@@ -653,7 +653,7 @@ BAD: list[tuple[Any, str]] = [
     ({"rules": [rule({"code": 500.5})]}, "`rules[0].do.code` must be a whole number"),
     ({"rules": [rule({"code": 100})]}, "`rules[0].do.code` is 100; at least 200 is needed"),
     ({"rules": [rule({"code": 500, "http": 502})]}, "to the answer one of code, http"),
-    ({"rules": [rule({"code": 500, "seconds": 2})]}, "`seconds` stands beside hang or stall"),
+    ({"rules": [rule({"code": 500, "seconds": 2})]}, "`seconds` needs hang or stall"),
     ({"rules": [rule({"hang": "after", "accept": True})]}, "`accept` stands beside code, http"),
     ({"rules": [rule({"http": 502, "msg": "x"})]}, "`msg` needs it"),
     ({"rules": [rule({"truncate": 1, "cut": 1}, "download")]}, "one of status, truncate, cut"),
@@ -752,7 +752,7 @@ rules:
 def test_what_only_goes_with_something_else_is_no_fault() -> None:
     problems = refused(json.dumps({"rules": [rule({"accept": True})]}))
     assert [problem.hint for problem in problems] == [
-        "`accept` stands beside code, http, html or garbage",
+        "`accept` needs code, http, html or garbage",
         (
             "say what is to happen: to the answer one of code, http, lose_reply, hang, truncate, html, "
             "garbage, slow_bytes; to the task task, charge, callback"

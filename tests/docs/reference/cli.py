@@ -5,6 +5,7 @@ In: the click tree. Out: Markdown. Touches nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,12 @@ from kiejobs.cli.command_group import door
 from tests.docs.reference.markdown import code, codes, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+Row = tuple[str, str, str, str]
+_HEAD = ("option", "value", "default", "meaning")
+_MANY = 6
+"""Commands that share an option, from which on it is listed once."""
 
 VARIABLES = (
     (
@@ -50,8 +56,11 @@ def help_page(columns: int) -> str:
 
 
 def verbs() -> str:
-    """A chapter for each command: what it does, how it is called, its options."""
-    return "\n".join("\n".join(_chapter(path, command)) for path, command in commands())
+    """The options that many commands share, then a chapter for each command: what it does, its usage, its own options."""
+    counts = Counter(_row(option) for _, command in commands() for option in shown_options(command))
+    shared = {row: row[0].partition(",")[0] for row, count in counts.items() if count >= _MANY}
+    head = "### Common options\n\nEach command lists those that it takes.\n\n" + table(_HEAD, list(shared))
+    return "\n".join([head, *("\n".join(_chapter(path, command, shared)) for path, command in commands())])
 
 
 def overview() -> str:
@@ -84,18 +93,20 @@ def _below(path: str, group: click.Group) -> Iterator[tuple[str, click.Command]]
             yield from _below(f"{path} {name}", command)
 
 
-def _chapter(path: str, command: click.Command) -> Iterator[str]:
+def _chapter(path: str, command: click.Command, shared: Mapping[Row, str]) -> Iterator[str]:
     with click.Context(command, info_name=path) as context:
         usage = " ".join(command.collect_usage_pieces(context))
     yield f"### {path}\n"
     yield f"{_help(command)}\n"
     yield f"```text\n{path} {usage}\n```\n"
     rows = [_row(option) for option in shown_options(command)]
-    if rows:
-        yield table(("option", "value", "default", "meaning"), rows)
+    if own := [row for row in rows if row not in shared]:
+        yield table(_HEAD, own)
+    if others := [shared[row] for row in rows if row in shared]:
+        yield f"[Common options](#common-options): {', '.join(others)}\n"
 
 
-def _row(option: click.Option) -> tuple[str, str, str, str]:
+def _row(option: click.Option) -> Row:
     default = "" if option.is_flag or option.default is None else _default(option)
     several = " Several times." if option.multiple else ""
     return codes(option.opts), value_of(option), default, f"{option.help or ''}{several}"

@@ -33,8 +33,8 @@ def rules() -> str:
 
 
 def actions() -> str:
-    """What `do` may hold, for which kinds of request, with what beside it."""
-    return table(("in `do`", "on", "value", "beside it", "what happens"), _rows(_schema()))
+    """What `do` may hold, for which kinds of request, with which other keys."""
+    return table(("in `do`", "on", "value", "with it", "what happens"), _rows(_schema()))
 
 
 def _rows(schema: Schema) -> Iterator[tuple[str, str, str, str, str]]:

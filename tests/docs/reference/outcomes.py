@@ -16,21 +16,21 @@ EXIT_CODES = {
     ExitCode.SOME_FAILED: (
         (
             "Some jobs failed or were rejected, a local file could not be sent, or a result could not be "
-            "brought home; the others are done. Or a check failed: any in `kiejobs check`, after a run one that "
+            "downloaded; the others are done. Or a check failed: any in `kiejobs check`, after a run one that "
             "the job file states. Or `models check` found a change that breaks job files."
         ),
         "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
     ),
     ExitCode.INVALID: (
-        "The command makes no sense, or the job file has errors. Nothing was sent.",
-        "Correct what the message points at.",
+        "Wrong usage, or the job file has errors. Nothing was sent.",
+        "Correct what the message reports.",
     ),
     ExitCode.CHANGES_PENDING: (
-        "There is something to do. Only from `plan --detailed-exitcode`, from `models check` where what changed breaks nothing, and from `models sync --check`.",
+        "Changes are pending. Only from `plan --detailed-exitcode`, from `models check` where what changed breaks nothing, and from `models sync --check`.",
         "Look at the plan, then run it.",
     ),
     ExitCode.IN_DOUBT: (
-        "At least one job was sent and its answer is unknown, or a task was claimed for one that was not taken. Said before any other trouble.",
+        "At least one job was sent and its answer is unknown, or a task was claimed for one and not accepted. Takes precedence over other failures.",
         "`kiejobs status` shows which, `kiejobs resolve` ends it.",
     ),
     ExitCode.STOPPED: (
@@ -51,19 +51,19 @@ EXIT_CODES = {
     ExitCode.JOURNAL: (
         (
             "The journals are locked by another run, damaged, in two places, or can't be written. Nothing "
-            "is bought that can't be written down."
+            "is bought that can't be recorded."
         ),
         "The message names file and line, or the run that holds the lock.",
     ),
     ExitCode.STILL_RUNNING: (
         (
-            "Tasks are still at the API: our patience or `--once` ended, or `status --exit-code` found some. Or another "
+            "Tasks are still at the API: `--wait` or `--once` ended, or `status --exit-code` found some. Or another "
             "run, a lost one maybe, has claimed what this one was to buy."
         ),
         "`kiejobs collect`, later; what was claimed, `kiejobs run` again.",
     ),
     ExitCode.BUG: (
-        "A fault of kiejobs; a file `kiejobs-crash-….txt` tells more.",
+        "A fault of kiejobs; see the file `kiejobs-crash-….txt`.",
         "Run again (that is safe), and report the file.",
     ),
     ExitCode.INTERRUPTED: (

@@ -50,7 +50,7 @@ _Row = tuple[str, tuple[tuple[str, str], ...]]
 
 _PROOFS: dict[str, _Row] = {
     "kill_points": (
-        "SIGKILL at each system call that touches disk or network, then once more",
+        "SIGKILL at each system call that touches disk or network, then again",
         (("points", "points"), ("charged", "charged"), ("bought_twice", "bought twice"),
          ("lost", "lost"), ("in_doubt", "in doubt"), ("in_doubt_charged", "of these charged")),
     ),
@@ -87,7 +87,7 @@ _PROOFS: dict[str, _Row] = {
          ("creates.not_sent", "creates not sent"), ("creates.in_doubt", "in doubt"),
          ("creates.in_doubt_and_charged", "of these charged"),
          ("creates.charged_twice_by_the_network", "doubled by the network"), ("torn_files", "torn"),
-         ("downloads.torn_where_its_length_was_hidden", "torn where no true length was told")),
+         ("downloads.torn_where_its_length_was_hidden", "torn where no true length was sent")),
     ),
     "state_machine": (
         "Plan, run, kill, collect, resolve, edit, callback in any order, against a model",
@@ -106,7 +106,7 @@ _PROOFS: dict[str, _Row] = {
         (("refused", "refusals"), ("charged", "charged"), ("bought_twice", "bought twice"),
          ("lost", "lost"), ("torn", "torn"), ("in_doubt", "in doubt"),
          ("in_doubt_charged", "of these charged"),
-         ("told_on_the_screen_only", "ids told on the screen only")),
+         ("told_on_the_screen_only", "ids only on the screen")),
     ),
     "clock": (
         "The clock set forwards and back by hours, within commands and between them, with kills",
@@ -158,7 +158,7 @@ _PROOFS: dict[str, _Row] = {
          ("left_without_a_file", "left without a file")),
     ),
     "many_jobs": (
-        "A dead run's jobs resumed: planned, followed, brought home",
+        "A dead run's jobs resumed: planned, followed, downloaded",
         (("jobs", "jobs"), ("bought", "bought"), ("home", "home"), ("plan.seconds", "s to plan"),
          ("status.seconds", "s for status"), ("run.memory", "MB at most")),
     ),
@@ -167,7 +167,7 @@ _PROOFS: dict[str, _Row] = {
         (("inputs.yaml", "YAML"), ("inputs.template", "templates"), ("inputs.receiver", "callbacks"),
          ("inputs.answer", "answers"), ("inputs.journal", "journals"),
          ("crashes_and_hangs", "crashes and hangs"),
-         ("files_outside", "files outside"), ("secrets", "secrets told"),
+         ("files_outside", "files outside"), ("secrets", "secrets shown"),
          ("slowest_s", "slowest, s"), ("peak_mb", "MB at most")),
     ),
 }  # fmt: skip
