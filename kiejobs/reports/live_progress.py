@@ -30,7 +30,7 @@ _SHORTEST_BAR = 10
 
 
 class LiveLines:
-    """Lines at the foot of a terminal that are drawn again and again. `drawn` makes them for so many columns."""
+    """Lines at the foot of a terminal that are drawn again and again. `drawn` makes them for that many columns."""
 
     def __init__(self, stream: TextIO, drawn: Callable[[int], Iterable[str]], *, color: bool) -> None:
         self._drawn = drawn
@@ -120,7 +120,7 @@ class LiveProgress:
             self._lines.print(sanitize(message), "bold")
 
     def moved(self, doing: str, name: str, done: int | None, size: int | None) -> None:
-        """So many bytes of a file have been moved, out of `size`; None: it is over."""
+        """`done` bytes of a file have been moved, out of `size`; None: it is over."""
         with self._lock:
             if done is None:
                 self._moving.pop((doing, name), None)
@@ -182,7 +182,7 @@ def _bar(tally: Tally, time: str, columns: int, look: Look) -> str:
 
 
 def _packed(parts: Sequence[str], columns: int, most: int) -> list[str]:
-    """As many of them as fit on so many lines, none of them cut."""
+    """As many of them as fit on that many lines, none of them cut."""
     lines: list[str] = []
     for part in parts:
         if not part or width(part) > columns:
