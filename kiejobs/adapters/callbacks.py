@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.system import Secret
     from kiejobs.ports import Clock
 
-FULL = "nobody took the ones before it in time"
+FULL = "earlier ones were not processed in time"
 _READ_ON = 8 * LARGEST_BODY
 _SMALL = 64 * 1024  # bytes; a body up to here always finds room
 

@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from kiejobs.ports import Limits
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "plan again, and have that approved"
+_AGAIN = "plan again, and get that approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,13 @@ def open_plan(name: str, wanted: JobFileOptions) -> tuple[Approval, JobFileOptio
     document = _document(name)
     options: Mapping[str, Any] = document["options"]
     if wanted.select or wanted.variables or wanted.vars_files or wanted.max_jobs:
-        message = "--plan goes with no --select, --var, --vars-file or --max-jobs"
-        hint = "the plan was made with flags of its own, which hold; leave these out"
+        message = "--plan can't be combined with --select, --var, --vars-file or --max-jobs"
+        hint = "the plan file includes the flags that it was made with; omit these"
         raise UsageProblem(message, hint=hint)
     rows = tuple(rows_of_document(document["changes"]))
     terms = terms_of_document(document)
     if digest_of(rows, terms) != document["digest"]:
-        raise StalePlan(f"{name} was changed: its digest is not that of its lines", hint=_AGAIN)
+        raise StalePlan(f"{name} was changed: its digest doesn't match its lines", hint=_AGAIN)
     digest = document["digest"]
     approval = Approval(digest, document["plan_id"], rows, document["origin"], digest, terms)
     again = replace(
@@ -161,7 +161,7 @@ def require_approved(
     elif not is_approved(changes, approval.digest, terms):
         digest = digest_of(now, terms)
         message = f"what would be bought now has the digest {digest}, not the expected one"
-        raise StalePlan(message, hint=f"look at what differs with `kiejobs plan`; then {_AGAIN}")
+        raise StalePlan(message, hint=f"review the difference with `kiejobs plan`; then {_AGAIN}")
 
 
 def _document(name: str) -> dict[str, Json]:
@@ -180,7 +180,7 @@ def _document(name: str) -> dict[str, Json]:
     if "plan_id" not in document:
         shows = "`kiejobs plan --format json` only shows"
         hint = f"{shows}; `kiejobs plan --out FILE` writes a plan file"
-        raise UsageProblem(f"{name} is a plan's document, but no plan file", hint=hint)
+        raise UsageProblem(f"{name} is a plan's document, not a plan file", hint=hint)
     found: dict[str, Json] = document
     return found
 
@@ -257,7 +257,7 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
     rules = plural(len({(breach.code, breach.place) for breach in broken}), "rule")
     raise SpendingStopped(
         f"the plan breaks {rules} of {' and '.join(files)}: nothing is bought",
-        hint="narrow it (--select), or have the policy changed; `kiejobs collect` goes on",
+        hint="narrow it (--select), or get the policy changed; `kiejobs collect` still works",
     )
 
 
@@ -280,8 +280,8 @@ def require_locked(loaded: LoadedJobFile, screen: Screen, *, ledger: Ledger | No
     found = list(differences(locked, now, explain, images=wanted.check_assets))
     if found:
         screen.say(changes_text(found, color=screen.color_err))
-        hint = f"once that is meant, `kiejobs lock {quoted(wanted.file)}` locks it again"
-        raise StalePlan(f"{wanted.file} is not what its lock says", hint=hint)
+        hint = f"if that is intended, `kiejobs lock {quoted(wanted.file)}` locks it again"
+        raise StalePlan(f"{wanted.file} differs from its lock", hint=hint)
 
 
 def _by_meaning(lock: Lock, loaded: LoadedJobFile) -> Lock:

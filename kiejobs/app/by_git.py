@@ -80,8 +80,8 @@ class Changes:
             try:
                 repository = repository_of(folder)
                 if repository is None:
-                    hint = "leave it out to look at all files; git itself must be installed"
-                    message = f"{option}: {folder.as_posix()} is in no git repository"
+                    hint = "omit it to include all files; git must be installed"
+                    message = f"{option}: {folder.as_posix()} is not in a git repository"
                     raise UsageProblem(message, hint=hint)
                 self._known[folder] = repository.changed_since(self._revision)
             except GitFailed as failed:

@@ -51,12 +51,12 @@ def listening(
         screen.say(f"listening at {receiver.url} for callbacks to {url}")
         if not key:
             unset = "KIE_WEBHOOK_HMAC_KEY is not set"
-            screen.say(f"{unset}: callbacks are taken unsigned, as hints only")
+            screen.say(f"{unset}: callbacks are accepted unsigned, as hints only")
         try:
             yield url, receiver
         finally:
             for why, count in sorted(receiver.turned.items()):
-                screen.say(f"turned away: {count} callback{'' if count == 1 else 's'}: {why}")
+                screen.say(f"rejected: {count} callback{'' if count == 1 else 's'}: {why}")
 
 
 def require_allowed(url: str, space: Workspace) -> None:
@@ -74,14 +74,14 @@ def _path(public_url: str | None) -> str:
     path = path_of(public_url)
     if path is None:
         hint = "e.g. https://hooks.example.com/kiejobs"
-        raise UsageProblem(f"not a URL that callbacks can come to: {public_url}", hint=hint)
+        raise UsageProblem(f"not a valid URL for callbacks: {public_url}", hint=hint)
     return path
 
 
 def _require_reachable(url: str, space: Workspace) -> None:
     """An API out in the world can't call this machine by its own names for itself."""
     if private_host(url) is not None and private_host(space.base) is None:
-        leads = "what leads here from outside, a tunnel or a reverse proxy say"
+        leads = "use the public URL of a tunnel or reverse proxy to this port"
         hint = f"--public-url https://…: {leads}"
         raise UsageProblem(f"{space.origin} can't call {url}", hint=hint)
 

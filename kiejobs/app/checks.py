@@ -208,7 +208,7 @@ class _Examination:
             try:
                 self._store.write(self._made.values())
             except OSError as error:
-                message = f"can't keep what the checks found: {error.strerror or error}"
+                message = f"can't save the check results: {error.strerror or error}"
                 raise UsageProblem(message) from error
         return Checked(self._found, {key: found for key, found in failed.items() if found}, self._samples)
 

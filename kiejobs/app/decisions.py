@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _AT_THE_API = ("is at the API", "`kiejobs collect` waits for it")
 _BUY_AGAIN = "`kiejobs report` shows why; `kiejobs run FILE --retry failed` buys it again"
 _WITHOUT_RESULT = {
-    State.IN_DOUBT: ("is in doubt", "`kiejobs status` shows how to rule on it"),
+    State.IN_DOUBT: ("is in doubt", "`kiejobs status` shows how to resolve it"),
     State.FAILED: ("failed", _BUY_AGAIN),
     State.REJECTED: ("was rejected", _BUY_AGAIN),
     State.RESERVED: ("is being submitted by a run", "pick it when that run has ended"),

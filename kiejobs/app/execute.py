@@ -241,11 +241,11 @@ async def _heed_signals(
     with anyio.open_signal_receiver(*_SIGNALS) as signals:
         async for signum in signals:
             if execution.spending.stopped is StopReason.INTERRUPTED:
-                screen.leave(f"left; go on with: kiejobs collect{space.flag}")
+                screen.leave(f"stopped; continue with: kiejobs collect{space.flag}")
             execution.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
             space.store.hurry()
             if not execution.settings.stay:
-                note("no more spending; still collecting. Press Ctrl-C again to leave at once")
+                note("no more spending; still collecting. Press Ctrl-C again to exit at once")
 
 
 async def _heed_parent(execution: Execution, space: Workspace, note: Callable[[str], None]) -> None:
@@ -302,7 +302,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     view = replace(view, canary=execution.settings.canary, against=end.against)
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
-        screen.say(f"a task was claimed that was not taken, or is on record twice: {where}")
+        screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
     screen.answer(report_document, report_text, view)
     if screen.outs or screen.several:
         _write_reports(view, screen)

@@ -40,8 +40,8 @@ def guards_changed(loaded: LoadedJobFile, space: Workspace, revision: str) -> li
     try:
         repository = repository_of(space.root.path)
         if repository is None:
-            hint = "git itself must be installed"
-            raise UsageProblem(f"--base {revision}: the project is in no git repository", hint=hint)
+            hint = "git must be installed"
+            raise UsageProblem(f"--base {revision}: the project is not in a git repository", hint=hint)
         base = repository.merge_base(revision)
         changed = repository.changed_since(revision)
         root = space.root.path.resolve()

@@ -147,9 +147,9 @@ def files_by_ending(
         if form not in forms:
             endings = [ending for ending, known in _BY_ENDING.items() if known in forms]
             known = f"{', '.join(endings[:-1])} or {endings[-1]}"
-            raise UsageProblem(f"--out {name}: the ending must be {known}")
+            raise UsageProblem(f"--out {name}: the extension must be {known}")
         if Path(name).resolve() in kept:
-            raise UsageProblem(f"--out {name}: that is the job file, and would be written over")
+            raise UsageProblem(f"--out {name}: that is the job file, and would be overwritten")
         found.append((Path(name), form))
     return found
 

@@ -116,7 +116,7 @@ class Workspace:
         if link is not None:
             name, target = os.path.relpath(link), os.path.realpath(link)
             message = f"{name} is a symbolic link to {target}, and nothing is written through one"
-            hint = "if that is meant, name the folder itself: --runs or --outputs, KIEJOBS_RUNS or KIEJOBS_OUTPUTS"
+            hint = "if that is intended, name the folder itself: --runs or --outputs, KIEJOBS_RUNS or KIEJOBS_OUTPUTS"
             raise UsageProblem(message, hint=f"{hint}, or `folders:` in {PROJECT_FILE}")
 
     def clock(self) -> SystemClock:
@@ -231,7 +231,7 @@ def _strays(
         top = folder if root.mark is None or folder.is_relative_to(root.path) else root.path
         mark = shlex.quote(os.path.relpath(top / PROJECT_FILE))
         found[folder / "runs"] = f"mark the root of the project that is meant: `echo 'version: 1' > {mark}`"
-    found[root.path / "runs"] = f"take `folders.runs` out of {root.seen(PROJECT_FILE)}"
+    found[root.path / "runs"] = f"remove `folders.runs` from {root.seen(PROJECT_FILE)}"
     if named is not None and named.runs is not None:
         place = Path(named.file).parent / named.runs
         found[place] = f"make that the folder in {root.seen(PROJECT_FILE)} (`folders.runs`)"
@@ -317,7 +317,7 @@ def _store(home: LedgerHome | None, root: Root, runs: Path, where: Locations) ->
         from kiejobs.adapters.ledger.git import GitStore  # noqa: PLC0415 - as above
 
         return GitStore(root.path, SystemClock(1.0), home.branch, home.remote, home.path)
-    message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs can't"
+    message = f"{PROJECT_FILE} keeps the ledger in {home.kind}, which this version of kiejobs doesn't support"
     raise UsageProblem(message, hint="update kiejobs; with another ledger it would buy everything again")
 
 
@@ -332,9 +332,7 @@ def homes_for_move(
     from kiejobs.core.plan.policy import LedgerHome  # noqa: PLC0415 - as above
 
     if "://" in to:
-        message = (
-            "--to takes no address of a database: others may see a command line, and its password is in it"
-        )
+        message = "--to takes no database URL: its password would be visible on the command line"
         raise UsageProblem(
             message, hint="export KIEJOBS_LEDGER_URL=…, then `kiejobs ledger move --to postgresql`"
         )
@@ -462,7 +460,7 @@ def require_key(space: Workspace, *, buys: bool = False) -> Secret:
         hint = "export KIE_API_KEY=…, or add --sandbox to rehearse at no cost"
         raise SpendingStopped("KIE_API_KEY is not set", hint=hint)
     if not is_sendable(key):
-        raise SpendingStopped("KIE_API_KEY holds characters that no key has")
+        raise SpendingStopped("KIE_API_KEY contains characters that no key has")
     if buys:
         from kiejobs.adapters.http.proxy import why_no_creates  # noqa: PLC0415 - httpx is slow to import
 

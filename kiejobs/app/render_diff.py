@@ -95,8 +95,8 @@ def as_it_was(wanted: JobFileOptions, revision: str, root: Root) -> Iterator[Ear
         repository = repository_of(Path(wanted.file).parent)
         if repository is None:
             where = Path(wanted.file).parent.as_posix()
-            hint = "git itself must be installed"
-            raise UsageProblem(f"--diff {revision}: {where} is in no git repository", hint=hint)
+            hint = "git must be installed"
+            raise UsageProblem(f"--diff {revision}: {where} is not in a git repository", hint=hint)
         name = revision.removesuffix(_PARTED)
         find = repository.commit if name == revision else repository.merge_base
         commit = find(name)

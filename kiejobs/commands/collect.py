@@ -33,8 +33,8 @@ def collect(
     names = given_files(files, wanted)
     roots = {find_root(name).path: name for name in names}
     if len(roots) > 1:
-        message = f"{' and '.join(list(roots.values())[:2])} are of two projects, which have a ledger each"
-        raise UsageProblem(message, hint="collect one after the other")
+        message = f"{' and '.join(list(roots.values())[:2])} belong to two projects, each with its own ledger"
+        raise UsageProblem(message, hint="collect them separately")
     space = open_workspace(where, names[0] if names else "")
     mention_two_ledgers(space, screen)
     campaigns: list[str | None] = [*campaigns_of(names)] or [None]

@@ -109,7 +109,7 @@ def costs(
     mention_trouble(space, screen)
     if any(open_workspace(where, name).root != space.root for name in names[1:]):
         raise UsageProblem(
-            "these job files are of several projects", hint="ask about each project by itself: -C DIR"
+            "these job files belong to several projects", hint="run it for each project: -C DIR"
         )
     planned, unplanned = _plans(
         names, replace(wanted, base_url=where.base_url, sandbox=where.sandbox), space, ledger

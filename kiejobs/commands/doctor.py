@@ -149,7 +149,7 @@ def _key(space: Workspace) -> Iterator[Check]:
     key = api_key()
     detail = "KIE_API_KEY is set" if key else "KIE_API_KEY is not set"
     if not is_sendable(key):
-        detail = "KIE_API_KEY holds characters that no key has"
+        detail = "KIE_API_KEY contains characters that no key has"
     hint = "export KIE_API_KEY=…; plan and validate work without it"
     yield Check("key", bool(key) and is_sendable(key), detail, hint)
 
@@ -223,4 +223,4 @@ def _links(space: Workspace) -> str:
 
 def _in_git(space: Workspace) -> str:
     """As `run` asks before it buys."""
-    return "; ".join(space.store.require_current()) or "knows of no journal that is not here"
+    return "; ".join(space.store.require_current()) or "has no journal that is missing here"

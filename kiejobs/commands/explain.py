@@ -70,7 +70,7 @@ def _address_and_files(words: Sequence[str]) -> tuple[str, list[str]]:
         files += [word for word in addresses if Path(word).is_dir()]
         addresses = [word for word in addresses if word not in files]
     if len(addresses) != 1:
-        raise UsageProblem("say one address, and job files or folders of them, if any")
+        raise UsageProblem("name one address, then job files or folders, if any")
     return addresses[0], files
 
 

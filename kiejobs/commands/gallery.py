@@ -31,7 +31,7 @@ def gallery(
     """Raises UsageProblem where there is no job, or where the flags don't go together."""
     if how.single_file and (how.copy or how.serve):
         other = "--copy" if how.copy else "--serve"
-        raise UsageProblem(f"--single-file holds all of it: leave {other} out")
+        raise UsageProblem(f"--single-file includes everything: omit {other} out")
     names = named_files(files or (".",), wanted)
     if how.serve:
         return _serve(names, wanted, where, how, screen)
@@ -91,7 +91,7 @@ def _serve(
 
     def ready(url: str) -> None:
         screen.show(f"gallery at {url}")
-        screen.say("Whoever has this address can look and pick; Ctrl-C ends it.")
+        screen.say("Anyone with this URL can look and pick; stop with Ctrl-C.")
 
     try:
         serve_gallery(live, how.host, how.port, ready)

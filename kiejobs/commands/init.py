@@ -36,13 +36,13 @@ _REQUIREMENTS = {"ci/kiejobs-requirements.txt": "ci/requirements.txt"}
 _NEXT = {
     "github": """\
 Then, on GitHub:
-  - name in ci/kiejobs-requirements.txt the kiejobs to install, and push all this to the default branch
-  - make the environments `kiejobs` and `kiejobs-collect`, each with the secret KIE_API_KEY;
+  - write the version of kiejobs to install into ci/kiejobs-requirements.txt, and push everything to the default branch
+  - create the environments `kiejobs` and `kiejobs-collect`, each with the secret KIE_API_KEY;
     restrict both to the default branch; give `kiejobs` the reviewers who may spend
   - make the check `plan` of "kiejobs plan" required, and leave the branch `kiejobs-ledger` unprotected""",
     "gitlab": """\
 Then, on GitLab:
-  - name in ci/kiejobs-requirements.txt the kiejobs to install, and push all this to the default branch
+  - write the version of kiejobs to install into ci/kiejobs-requirements.txt, and push everything to the default branch
   - include .gitlab/kiejobs.yml where there was a .gitlab-ci.yml already
   - set KIE_API_KEY, masked and protected, for the environments `kiejobs` and `kiejobs-collect`;
     protect `kiejobs`, let job tokens push, and schedule a pipeline for what is still being made""",
@@ -150,7 +150,7 @@ def _ignore(path: Path, screen: Screen, *, is_on_branch: bool) -> None:
     line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
     if line is not None and not is_on_branch:
         screen.say(
-            f"warning: git ignores the journals in {runs} ({line}): take that line out, they are the record"
+            f"warning: git ignores the journals in {runs} ({line}): remove that line: they are the record of purchases"
         )
     if missing:
         plain = line is not None or is_on_branch

@@ -65,7 +65,7 @@ def rebuild(where: Locations, screen: Screen) -> ExitCode:
     if not changed and not space.store.read().records:
         screen.show(f"No runs in {sanitize(space.store.name)}: there is nothing to rebuild.")
     elif not changed:
-        screen.show("Every manifest is as its journals say.")
+        screen.show("All manifests match their journals.")
     return ExitCode.DONE
 
 
@@ -114,7 +114,7 @@ def _decoder(space: Workspace) -> Look:
     try:
         import_module("av")
     except ImportError as error:
-        hint = "pip install 'kiejobs[media]', or leave --decode out"
+        hint = "pip install 'kiejobs[media]', or omit --decode"
         raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
     from kiejobs.adapters.media import clips, pictures  # noqa: PLC0415 - only for --decode
 
@@ -243,7 +243,9 @@ def _length_and_sound(space: Workspace, attempt: Attempt, file: FileRecord) -> t
     asked = str(attempt.reserved.input.get("duration", ""))
     if asked.isascii() and asked.isdecimal() and len(asked) < _DIGITS and int(asked):
         return Fraction(asked), asks_for_sound
-    hint = "`kiejobs collect` brings the file back; the extra `media` reads it: pip install 'kiejobs[media]'"
+    hint = (
+        "`kiejobs collect` downloads the file again; the extra `media` reads it: pip install 'kiejobs[media]'"
+    )
     raise UsageProblem(f"how long is `{sanitize(attempt.address)}`? No file says it", hint=hint)
 
 

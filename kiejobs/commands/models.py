@@ -50,9 +50,7 @@ _MOST_MEANT = 5
 _SHORTEST = 3  # characters of a word that is looked for in ids
 _ALL = "`kiejobs models list` shows all"
 _FOLDER = "schemas/models"
-_SHADOWS = (
-    "from now on it hides the bundled model of this name, whose words and rules between fields it keeps"
-)
+_SHADOWS = "it now overrides the bundled model of this name, and keeps its texts and rules between fields"
 
 
 def models_list(words: Sequence[str], screen: Screen) -> ExitCode:

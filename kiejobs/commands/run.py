@@ -94,7 +94,9 @@ def run(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
     if STDIN in files:
-        message = "`run -`: purchases are on record by the job file's name, and standard input has none"
+        message = (
+            "`run -`: purchases are recorded under the job file's name, which standard input doesn't have"
+        )
         raise UsageProblem(
             message, hint="write it to a file; `validate -`, `plan -` and `render -` only read it"
         )
@@ -313,8 +315,10 @@ def _require_lasting(space: Workspace) -> None:
     """A CI job's folders go with its machine: what it bought would be on record nowhere. Raises StalePlan."""
     in_ci = "true" in {variable("GITHUB_ACTIONS"), variable("GITLAB_CI")}
     if in_ci and space.home == "folder":
-        hint = "`ledger: git` in kiejobs.yaml keeps it on a branch; --allow-behind where the job itself keeps runs/"
-        raise StalePlan("the ledger is a folder of this CI job, and goes with it", hint=hint)
+        hint = (
+            "`ledger: git` in kiejobs.yaml keeps it on a branch; --allow-behind if the job itself saves runs/"
+        )
+        raise StalePlan("the ledger is a folder of this CI job, and is lost with it", hint=hint)
 
 
 def _execute(

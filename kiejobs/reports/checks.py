@@ -107,7 +107,7 @@ def verify_document(found: Sequence[Damage], *, journals: int, files: int | None
 
 def ruling_text(ruling: Ruling, *, color: bool = False, flag: str = "") -> str:
     """What was ruled and why, and what follows; `flag` is added to commands that are shown."""
-    ruled = "is lost: nothing was made of it"
+    ruled = "is ruled lost: nothing was made"
     follows = "the next run buys it again"
     if ruling.ruling == "task":
         ruled = f"is task {sanitize(ruling.task_id or '')}"

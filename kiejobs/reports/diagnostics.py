@@ -50,7 +50,7 @@ def warnings_text(problems: Iterable[Diagnostic], file: str, *, color: bool = Fa
         for one in listed[:_FIRST]
     ]
     more = f"{len(listed) - _FIRST:,} more; " if len(listed) > _FIRST else ""
-    return "\n".join([*lines, f"  {more}`kiejobs validate {sanitize(file)}` says what to do"])
+    return "\n".join([*lines, f"  {more}`kiejobs validate {sanitize(file)}` shows what to do"])
 
 
 def diagnostics_document(file: str, jobs: int | None, problems: Iterable[Diagnostic]) -> dict[str, Json]:

@@ -46,15 +46,15 @@ _WHY = {
     "input_changed": "the request differs from what was bought under this address",
     "retry_failed": "it failed before, and you asked for another try",
     "retry_gone": "its result is gone at the vendor, and you asked to buy it again",
-    "result_gone": "it was bought and made, but its result can't be had any more",
+    "result_gone": "it was bought and made, but its result is no longer available",
     "in_flight": "it was submitted and has not settled",
-    "in_doubt": "it was sent and the answer is unknown; nothing is bought here until it is ruled on",
+    "in_doubt": "it was sent and the answer is unknown; nothing is bought here until it is resolved",
     "file_missing": "it was bought and made, but its file is not here",
     "file_damaged": "it was bought and made, but its file is not what was collected",
     "done": "it was bought, and its files are here and complete",
-    "failed": "it failed, and is not bought again by itself",
+    "failed": "it failed, and is not bought again automatically",
     "moved_from": "the same request was bought under a name that is no longer wanted",
-    "no_longer_wanted": "it was bought, and the job file has it no more",
+    "no_longer_wanted": "it was bought, and the job file no longer has it",
 }
 
 _BUYS = "`run` would buy it for {price}."
@@ -62,7 +62,7 @@ _NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
     "retry_failed": (_BUYS, ("{this} --retry failed{flag}",)),
     "retry_gone": (_BUYS, ("{this} --retry gone{flag}",)),
     Action.SUBMIT: (_BUYS, ("{this}{flag}",)),
-    "in_doubt": ("Look for it in the vendor's task log, then rule: its task id, or lost.", ()),
+    "in_doubt": ("Look for it in the vendor's task log, then resolve it: with its task id, or as lost.", ()),
     "result_gone": (
         "Nothing would be bought. `collect` asks for it again; buy the same again with:",
         ("kiejobs collect{flag}", "{this} --retry gone{flag}"),
@@ -83,10 +83,10 @@ _NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
         "`run` or `collect` would fetch the file again, at no cost.",
         ("kiejobs collect{flag}",),
     ),
-    Action.ADOPT: ("`run` would note its new name, at no cost.", ("{this}{flag}",)),
+    Action.ADOPT: ("`run` would record its new address, at no cost.", ("{this}{flag}",)),
     Action.ORPHAN: ("Nothing would be done: it is reported, and never deleted.", ()),
     Action.KEEP: (
-        "Nothing would be done. To buy another one, say `takes: 2` in the job file.",
+        "Nothing would be done. To buy another one, write `takes: 2` in the job file.",
         (),
     ),
 }

@@ -281,7 +281,7 @@ def _section(title: str, entries: Sequence[str]) -> Iterator[list[str]]:
 
 def _price(price: ModelPrice | None) -> list[str]:
     if price is None:
-        return ["  not known: a plan says so, and a budget can't hold it"]
+        return ["  unknown: the plan reports it, and a budget can't cover it"]
     names = list(dict.fromkeys(name for line in price.lines for name in line.fields))
     rows = [[*names, "credits"]]
     for line in price.lines:

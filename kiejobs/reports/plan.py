@@ -164,13 +164,13 @@ class PlanView:
             message = f": {left} left; a run stops buying when it is used up"
             yield Notice("Over budget", message, is_loud=True)
         if self.totals.in_doubt:
-            message = ": nothing is bought there until ruled on"
+            message = ": not bought again until resolved"
             yield Notice("In doubt", message, command=f"kiejobs status{self.flag}")
         if self.reasons[Action.HOLD, "failed"]:
             yield Notice("Failed", ": held, and not bought again without `--retry failed`")
         if self.reasons[Action.HOLD, "result_gone"]:
             again = "`--retry gone` buys it again"
-            yield Notice("Gone", f": made and paid for, but the vendor has it no more; {again}")
+            yield Notice("Gone", f": made and paid for, but the vendor no longer has it; {again}")
 
     @property
     def doubts(self) -> list[Attempt]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from kiejobs.runner.limits import Budget, RetryingJournal
 
 _NOT_SENT = Failure("not_sent", None, "given back: it was claimed, and never sent")
-_LEASE_RAN_OUT = "the claim could not be renewed in time: others may take what was claimed for dead"
+_LEASE_RAN_OUT = "the claim could not be renewed in time: other runs may treat its claims as expired"
 
 
 def reservation_of(job: Job) -> e.Reserved:

@@ -255,7 +255,7 @@ class Submitter:
                 await self._world.clock.sleep(wait)
         self._journal.deferred.append(event)
         self._world.progress.note(
-            f"PAID BUT NOT WRITTEN DOWN: {job.address} is task {task_id}. When the ledger takes writes "
+            f"PAID BUT NOT RECORDED: {job.address} is task {task_id}. When the ledger takes writes "
             f"again: kiejobs resolve '{job.address}' --task {task_id}"
         )
         return None

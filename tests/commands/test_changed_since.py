@@ -214,7 +214,7 @@ def test_outside_of_a_repository_nothing_can_be_said(tmp_path: Path) -> None:
     bench.write({"a": "a"})
     refused = bench.do("validate", "jobs.yaml", "--changed-since", "HEAD")
     assert refused.code == 2
-    assert "is in no git repository" in refused.err
+    assert "is not in a git repository" in refused.err
 
 
 # --- folders ---------------------------------------------------------------------------------------

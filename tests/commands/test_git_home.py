@@ -108,7 +108,7 @@ def test_where_the_branch_can_t_be_fetched_nothing_is_bought_and_status_goes_by_
     assert "origin/kiejobs-ledger can't be fetched" in refused.err
     status = one.do("status", "--format", "json")
     assert status.json["counts"]["succeeded"] == 1
-    assert "others may know more than is known here" in status.err
+    assert "others may have recorded more" in status.err
 
 
 def test_a_runner_that_is_lost_leaves_a_window_in_doubt_and_nothing_is_paid_twice(origin: Origin) -> None:

@@ -135,7 +135,7 @@ def test_an_ending_that_a_verb_does_not_know_is_refused_at_once(
     bench.write({"one": "one"})
     told = bench.do(*words)
     assert (told.code, told.out) == (2, "")
-    assert told.err == f"error: --out {words[-1]}: the ending must be {endings}\n"
+    assert told.err == f"error: --out {words[-1]}: the extension must be {endings}\n"
 
 
 def test_a_job_file_is_never_written_over(bench: Bench) -> None:

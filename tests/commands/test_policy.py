@@ -193,7 +193,7 @@ def test_a_policy_that_is_named_lifts_no_limit_of_the_projects_and_moves_no_ledg
     rule(bench, "results: {hosts: [127.0.0.1]}\nfolders: {runs: kept, outputs: kept}", "ci/rules.yaml")
     ran = bench.run("--policy", "ci/rules.yaml")
     assert ran.code == 1
-    assert "127.0.0.1 is no result host that the policy allows" in ran.out
+    assert "127.0.0.1 is not a result host that the policy allows" in ran.out
     assert len(bench.journals()) == 1
     assert not (bench.folder / "ci" / "kept").exists()
     assert len(judge.creates) == 1
@@ -295,7 +295,7 @@ def test_results_come_from_the_hosts_that_are_allowed_and_from_no_other(table: S
     rule(bench, "results: {hosts: ['*.example.com']}")
     ran = bench.run()
     assert ran.code == 1
-    assert "127.0.0.1 is no result host that the policy allows" in ran.out
+    assert "127.0.0.1 is not a result host that the policy allows" in ran.out
     assert not [r for r in judge.requests if r.path.startswith("/files/")]
     rule(bench, "results: {hosts: ['*.example.com', 127.0.0.1]}")
     assert bench.do("collect", "--poll", "50ms").code == 0

@@ -128,7 +128,7 @@ SAID = f"{MODEL} charged 20.5 credits, not 16 (+28.1 %), for 1 job of 2"
 def test_a_rehearsed_drift_is_told_by_every_report(rehearsed: Bench) -> None:
     ran = rehearse(rehearsed)
     assert ran.code == 0
-    assert f"Price drift: {SAID}; put what it costs now into prices.yaml" in ran.out
+    assert f"Price drift: {SAID}; put the current price into prices.yaml" in ran.out
     entry = {"model": MODEL, "jobs": 1, "compared": 2, "planned": "16", "charged": "20.5"}
     for verb in ("report", "status"):
         assert SAID in rehearsed.do(verb, "--sandbox").out

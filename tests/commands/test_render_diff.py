@@ -220,7 +220,7 @@ def test_outside_of_a_repository_there_is_nothing_to_compare(tmp_path: Path) -> 
     (tmp_path / "tea.yaml").write_text(job_file({"a": "a"}))
     ran = alone.do("render", "tea.yaml", "--diff", "HEAD")
     assert ran.code == 2
-    assert "is in no git repository" in ran.err
+    assert "is not in a git repository" in ran.err
 
 
 def test_where_there_was_no_file_every_job_is_added(clone: Clone) -> None:

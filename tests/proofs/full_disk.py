@@ -43,7 +43,7 @@ _IN_WORDS = {0, 1, 2, 4, 7, 8}
 in doubt, journal, open.
 """
 _INTERPRETERS_OWN = 120  # Python could not even say its last words
-_TOLD = "PAID BUT NOT WRITTEN DOWN"
+_TOLD = "PAID BUT NOT RECORDED"
 
 
 @dataclass(frozen=True, slots=True)

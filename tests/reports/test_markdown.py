@@ -179,7 +179,7 @@ def test_a_plan_of_every_kind_says_what_a_merge_would_buy() -> None:
 - ⚠️ **Price unknown** for 1 job, left out of the sum: no budget can hold that, so a run stops \
 before it.
 - ⚠️ **Over budget**: 900 left; a run stops buying when it is used up.
-- ⚠️ **In doubt**: nothing is bought there until ruled on, see below.
+- ⚠️ **In doubt**: not bought again until resolved, see below.
 - **Failed**: held, and not bought again without `--retry failed`.
 
 |   | job | reason | credits |

@@ -175,7 +175,7 @@ def test_an_id_that_can_not_be_written_down_is_at_least_said() -> None:
     stage.go(3)
     assert len(stage.api.bodies) == 1
     (note,) = stage.told.notes
-    assert "PAID BUT NOT WRITTEN DOWN" in note
+    assert "PAID BUT NOT RECORDED" in note
     assert f"kiejobs resolve 'tea/j0' --task {0:032x}" in note
     assert stage.states() == {"tea/j0": State.IN_DOUBT}
 

@@ -165,7 +165,7 @@ class GuardedClient(HttpClient):
 
 _PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _UNSEEN = (
-    "behind a proxy nobody can see where that leads; if results come from there, name the host in `results.hosts` of "
+    "behind a proxy its address can't be checked; if results come from there, list the host in `results.hosts` of "
     "kiejobs.yaml"
 )
 _CONNECTED = "connection.connect_tcp.complete"
@@ -202,7 +202,7 @@ class AddressRule:
         """
         host = _host(url)
         if not all(any(_is_meant(host, name) for name in names) for names in self.only):
-            raise HostRefused(f"{shown(host)} is no result host that the policy allows")
+            raise HostRefused(f"{shown(host)} is not a result host that the policy allows")
         if self.private_too:
             return
         addresses = await _addresses(host)

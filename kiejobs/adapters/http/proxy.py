@@ -182,7 +182,7 @@ def _usable(spelled: str, value: str) -> Proxy:
     if not known:
         what = proxy.shown if "@" not in value else "its value"
         hint = "write http://HOST:PORT or https://HOST:PORT; SOCKS is not supported"
-        raise UsageProblem(f"{spelled}: {what} is no proxy that kiejobs can use", hint=hint)
+        raise UsageProblem(f"{spelled}: {what} is not a proxy that kiejobs can use", hint=hint)
     return proxy
 
 

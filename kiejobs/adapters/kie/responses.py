@@ -373,7 +373,7 @@ def _task_outcome(data: Mapping[str, Json]) -> outcomes.PollOutcome:
     word = json.dumps(given)[:60] if "state" in data else "nothing of its state"
     came = {name: data[name] for name in _OF_AN_END if data.get(name) not in _NOTHING}
     answer = json.dumps(came, ensure_ascii=False) if came else None
-    note = f"the API says {word}, which kiejobs does not know: taken as running"
+    note = f"the API says {word}, which kiejobs does not know: treated as running"
     return outcomes.StillRunning(state[:40], note, answer)
 
 
@@ -382,7 +382,7 @@ def _running(state: str, data: Mapping[str, Json]) -> outcomes.StillRunning:
     came = {name: data[name] for name in _OF_A_FAILURE if data.get(name) not in _NO_FAILURE}
     if not came:
         return outcomes.StillRunning(state)
-    note = f"the API says `{state}`, and yet speaks of an end: taken as running"
+    note = f"the API says `{state}`, but also reports an end: treated as running"
     return outcomes.StillRunning(state, note, json.dumps(came, ensure_ascii=False))
 
 

@@ -286,7 +286,7 @@ class GitStore:
             self._mirror.pull()
             self._out_of_reach = None
         except GitFailed as failed:
-            others = "others may know more than is known here"
+            others = "others may have recorded more"
             self._out_of_reach, found = f"{self.name} can't be fetched, and {others}: {failed}", failed
         self._require_here()
         return found

@@ -302,7 +302,7 @@ def take_in(path: Path, data: bytes, *, is_ours: bool = False) -> bool:
         return False
     parse_journal(path, data)
     if is_ours or not data.startswith(complete_lines(known)):
-        hint = "one of the two was changed by hand: restore it; `kiejobs ledger verify` looks at all of them"
+        hint = "one of the two was changed by hand: restore it; `kiejobs ledger verify` checks all of them"
         raise JournalProblem(f"{path}: its copy in the ledger's other home is another journal", hint=hint)
     try:
         _add_lines(path, known, data)

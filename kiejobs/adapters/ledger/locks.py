@@ -119,7 +119,7 @@ class RunsLock(FolderLock):
             super().release()
             raise JournalProblem(
                 f"can't lock {self._runs}: {error.strerror or error}",
-                hint="nothing can be bought where it can't be written down",
+                hint="nothing is bought that can't be recorded",
             ) from error
         if not taken:
             raise JournalProblem(

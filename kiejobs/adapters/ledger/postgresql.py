@@ -307,7 +307,7 @@ class PostgresStore:
             home = f"kiejobs home of {self.project.name}"
             cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtextextended(%s, 0))", (home,))
             if cursor.execute("SELECT 1 FROM moved WHERE project = %(project)s", ours).fetchone():
-                raise JournalProblem("the ledger of this project is in another home by now", hint=MOVED)
+                raise JournalProblem("the ledger of this project was moved to another home", hint=MOVED)
             values = {**ours, "writer": secrets.token_hex(8), "seq": known + len(lines)}
             cursor.execute(FENCE, values)
             cursor.execute(

@@ -233,7 +233,7 @@ class PostgresJournal:
         if verdict == "wait":
             raise TooSoon(max(float(about), 0.0))
         if verdict == "moved":
-            raise JournalProblem("the ledger of this project is in another home by now", hint=MOVED)
+            raise JournalProblem("the ledger of this project was moved to another home", hint=MOVED)
         if verdict != "ok":
             raise self._not_ours()
         if self._room is not None:

@@ -79,7 +79,7 @@ def runs_text(
     rows = [_HEAD, *map(_row, lines)]
     head, *table = columns(rows, right=frozenset({5}))
     more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
-    told = f"kiejobs report RUN{flag}: what a run did, by any part of its id that no other has"
+    told = f"kiejobs report RUN{flag}: shows one run, by its id or a unique part of it"
     return "\n".join([Paint(color).bold(head), *table, "", *more, told])
 
 

@@ -88,7 +88,7 @@ def status_text(view: StatusView, *, color: bool = False, flag: str = "", rehear
     if view.expiring is not None:
         lines += ["", *_expiring(view.expiring, paint, flag)]
     if view.gone:
-        words = "made and paid for, but the vendor has them no more; `--retry gone` buys them again"
+        words = "made and paid for, but the vendor no longer has them; `--retry gone` buys them again"
         lines += ["", *_tasks("Gone", words, view.gone, "settled", paint)]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
@@ -187,7 +187,7 @@ def _expiring_document(line: Expiring) -> dict[str, Json]:
 
 def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     """Each claim that was not taken, and how to end it."""
-    yield f"{paint.loud('Conflict')}: a task was claimed that was not taken, or is on record twice; look at it, then rule."
+    yield f"{paint.loud('Conflict')}: a claimed task was not accepted, or is on record twice; look at it, then resolve it."
     for attempt in view.conflicts:
         yield f"  {sanitize(attempt.address)}"
         for conflict in attempt.conflicts:

@@ -317,15 +317,15 @@ _are = partial(plural, noun="job is", many="jobs are")
 
 _CURES = {
     "budget": "Raise the budget, then run again.",
-    "failures": "See why they failed before buying on.",
+    "failures": "Find out why they failed before buying more.",
     "credits": "Top up the account, then run again.",
     "key_limit": "The key has a limit of its own: raise it where the key was made, or wait for its next period; topping up the account does not help.",
-    "edge": "Something before the API refused this machine: a proxy, a firewall, or the API's edge; the key may be fine. `kiejobs doctor` asks again.",
+    "edge": "Something in front of the API refused this machine: a proxy, a firewall, or the API's edge; the key may be fine. `kiejobs doctor` asks again.",
     "busy": "At 429 something else uses up the account's rate (20 creates in 10 s), at 455 the API is under maintenance; run again later, or with a longer --wait.",
     "key": "Check KIE_API_KEY, and at the vendor whether the key takes this machine's address; `kiejobs doctor` shows what the API answers.",
     "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
     "doubts": "Find out what the API made of them before anything more is bought.",
-    "journal": "The ledger took no more: see why, make it writable (disk, permissions, network), then run again.",
+    "journal": "The ledger could not be written: find out why, make it writable (disk, permissions, network), then run again.",
     "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
 }
 _REFILL = (
@@ -443,7 +443,7 @@ def _run(view: RunView) -> str:
 
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     """For each model that charged otherwise than planned."""
-    cure = f"put what it costs now into {FILE}, so that plans and budgets hold."
+    cure = f"put the current price into {FILE}, so that plans and budgets hold."
     return [Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts]
 
 
@@ -496,7 +496,7 @@ def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
     if order and order[0].reason == "in_doubt":
         title = paint.loud("In doubt")
         yield ""
-        yield f"{title}: may have been bought, and is not bought again until you rule on it."
+        yield f"{title}: may have been bought; not bought again until you resolve it."
         yield "Look for the request in the vendor's task log: --task with the id that you find there,"
         yield "or --lost where you are sure that nothing was made."
     for step in order:

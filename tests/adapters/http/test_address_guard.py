@@ -95,7 +95,7 @@ def test_a_redirect_is_held_to_the_same_names(only: tuple[str, ...], *, comes: b
     assert isinstance(outcome, FileRecord) == comes
     assert len(asked) == 1 + comes
     if isinstance(outcome, NotCollected):
-        assert "localhost is no result host that the policy allows" in outcome.message
+        assert "localhost is not a result host that the policy allows" in outcome.message
         assert not outcome.gone
 
 

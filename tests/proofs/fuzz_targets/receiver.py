@@ -130,7 +130,7 @@ def _purely(data: bytes) -> None:
     headers = [(name, value) for name, _, value in (line.partition(":") for line in lines)]
     found = read_callback(first.partition("?")[2].partition(" ")[0], headers, body, _KEY, _NOW)
     if not isinstance(found, Claim | RefusedCallback):
-        raise Broken(f"neither heard nor turned away: {found}")
+        raise Broken(f"neither heard nor rejected: {found}")
     no_canary(str(found))
 
 

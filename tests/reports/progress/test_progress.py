@@ -103,10 +103,10 @@ def test_a_log_says_how_far_all_is_when_something_happened_and_at_once_what_need
 
 
 def test_a_quiet_log_has_what_needs_a_person_only() -> None:
-    assert lines(*RUN, ("PAID BUT NOT WRITTEN DOWN",), verbosity=QUIET, title="run 1") == [
+    assert lines(*RUN, ("PAID BUT NOT RECORDED",), verbosity=QUIET, title="run 1") == [
         "[1/3] in doubt       b  the connection broke",
         "[2/3] failed         c  no",
-        "PAID BUT NOT WRITTEN DOWN",
+        "PAID BUT NOT RECORDED",
     ]
 
 
@@ -342,8 +342,8 @@ def test_a_terminal_takes_no_markup_and_no_escapes_from_outside() -> None:
 
 
 def test_a_note_stays_on_the_screen_and_is_told_once() -> None:
-    said = shown_live(("PAID BUT NOT WRITTEN DOWN",), ("PAID BUT NOT WRITTEN DOWN",))
-    assert said.count("PAID BUT NOT WRITTEN DOWN\x1b[0m\n") == 1
+    said = shown_live(("PAID BUT NOT RECORDED",), ("PAID BUT NOT RECORDED",))
+    assert said.count("PAID BUT NOT RECORDED\x1b[0m\n") == 1
 
 
 def test_a_terminal_without_colour_gets_none() -> None:

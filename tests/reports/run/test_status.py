@@ -83,7 +83,7 @@ At the API: download the files with `kiejobs collect --sandbox`
 Not collected: made, but the files are not here; try `kiejobs collect --sandbox`
   tea/here[scene=浓缩]  task-1  since 2026-11-22 07:00:24 UTC
 
-In doubt: may have been bought, and is not bought again until you rule on it.
+In doubt: may have been bought; not bought again until you resolve it.
 Look for the request in the vendor's task log: --task with the id that you find there,
 or --lost where you are sure that nothing was made.
   tea/doubt[d=5]

@@ -89,7 +89,7 @@ run 20261122T073600Z-1f0a2b of tea
 16 credits in doubt
 this run bought 4 jobs for 47.5 credits; in doubt: 1 job for 16 credits
 
-In doubt: may have been bought, and is not bought again until you rule on it.
+In doubt: may have been bought; not bought again until you resolve it.
 Look for the request in the vendor's task log: --task with the id that you find there,
 or --lost where you are sure that nothing was made.
   tea/doubt[d=5]
