@@ -115,7 +115,7 @@ def _file_words(rule: Mapping[str, Any]) -> str:
 
 
 def _price(price: ModelPrice | None) -> str | None:
-    """As sentences: one for each line where that can be said plainly, else what nobody can calculate with."""
+    """As sentences: one for each line where that has a plain form, else what nobody can calculate with."""
     if price is None:
         return None
     conditions = [_condition(line) for line in price.lines]
