@@ -1,4 +1,4 @@
-"""Markdown made of values: tables, and schemas told as tables.
+"""Markdown made of values: tables, and schemas as tables.
 
 In: rows; JSON Schemas of ours. Out: text. Touches nothing.
 """
@@ -32,7 +32,7 @@ def codes(values: Iterable[object]) -> str:
 
 def fields_table(schema: Schema, root: Schema, *, without: Iterable[str] = ()) -> str:
     """The fields of an object schema, those of objects within it with dotted names."""
-    rows = [row for row in _rows("", schema, root) if row[0].strip("`") not in set(without)]
+    rows = [row for row in _rows("", schema, root, {}) if row[0].strip("`") not in set(without)]
     return table(KEYS, rows)
 
 
@@ -88,18 +88,25 @@ def _bounds(schema: Schema) -> str:
     return f", {', '.join(told)}" if told else ""
 
 
-def _rows(prefix: str, schema: Schema, root: Schema) -> Iterator[tuple[str, str, str]]:
+def _rows(
+    prefix: str, schema: Schema, root: Schema, listed: dict[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    """`listed`: definitions whose fields are in the table already, with the name that leads there."""
     required = schema.get("required", ())
     for name, given in schema.get("properties", {}).items():
         if given is True:
             continue
         field = resolved(given, root)
         optional = "" if not required or name in required else " (optional)"
-        meaning = field.get("description", "").removesuffix(".")
-        yield f"`{prefix}{name}`{optional}", kind(given, root), meaning
+        path = f"{prefix}{name}{'[]' if 'items' in field else ''}"
+        first = listed.setdefault(field.get("items", given).get("$ref", path), path)
         inner = resolved(field.get("items", field), root)
-        if "properties" in inner:
-            yield from _rows(f"{prefix}{name}{'[]' if 'items' in field else ''}.", inner, root)
+        meaning = [field.get("description", "").removesuffix(".")]
+        if "properties" in inner and first != path:
+            meaning.append(f"Its fields are those of `{first}`")
+        yield f"`{prefix}{name}`{optional}", kind(given, root), ". ".join(filter(None, meaning))
+        if "properties" in inner and first == path:
+            yield from _rows(f"{path}.", inner, root, listed)
 
 
 def _cell(text: str) -> str:
