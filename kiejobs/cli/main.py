@@ -154,9 +154,9 @@ def _bug(error: BaseException) -> int:
     from kiejobs.core.diagnostics import ExitCode  # noqa: PLC0415
 
     where = _write_report(error)
-    click.echo(f"kiejobs itself is at fault: {type(error).__name__}", err=True)
+    click.echo(f"this is a bug in kiejobs: {type(error).__name__}", err=True)
     click.echo("  Nothing that was paid for is lost: run the same command again.", err=True)
-    click.echo(f"  The report is in {where}; please send it along.", err=True)
+    click.echo(f"  The report is in {where}; please attach it to a bug report.", err=True)
     return ExitCode.BUG
 
 

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
 
 _UNFINISHED = (
-    "has no end on record. Either it died, and this run goes on where it was; or it is at work on "
+    "has no recorded end. Either it died, and this run continues where it stopped; or it is active on "
     "another copy of this folder: then press Ctrl-C and wait for its journal"
 )
 

@@ -137,7 +137,7 @@ def test_a_copy_of_the_folder_says_that_another_run_may_be_at_work(table: Set) -
     judge.let_go.set()
     ran = copy.run()
     assert ran.code == 0, "what was on record is followed there, too"
-    assert "at work on another copy of this folder" in ran.err
+    assert "active on another copy of this folder" in ran.err
     assert ended(process).code == 0
     assert len(judge.creates) == 1
     assert "another copy" not in bench.run().err

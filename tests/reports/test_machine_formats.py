@@ -35,7 +35,7 @@ NAME = "jobs/tea time.yaml"
 LINES = ["version: 1", "jobs:", "  pour:", '    prompt: "浓缩, {{ vars.brnad }}"', "  pour: {}"]
 TWICE = Diagnostic(
     "yaml-duplicate-key",
-    "the key `pour` is here twice",
+    "duplicate key `pour`",
     Place(NAME, 5, 3),
     "keep one: the first, or 100% of the second",
     also=(Place(NAME, 3, 3),),
@@ -98,7 +98,7 @@ def test_every_problem_is_an_annotation_at_its_place() -> None:
         ),
         (
             "::error file=here/jobs/tea time.yaml,line=5,col=3,endColumn=6,title=yaml-duplicate-key"
-            "::the key `pour` is here twice%0Ahelp: keep one: the first, or 100%25 of the second"
+            "::duplicate key `pour`%0Ahelp: keep one: the first, or 100%25 of the second"
             "%0Anote: see also jobs/tea time.yaml:3:3"
         ),
     ]
@@ -137,7 +137,7 @@ def test_every_problem_is_a_result_at_its_place() -> None:
     assert twice["ruleId"] == "yaml-duplicate-key"
     assert twice["level"] == "error"
     assert twice["message"]["text"] == (
-        "the key `pour` is here twice\n"
+        "duplicate key `pour`\n"
         "help: keep one: the first, or 100% of the second\n"
         "note: see also jobs/tea time.yaml:3:3"
     )

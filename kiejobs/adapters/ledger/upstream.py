@@ -117,7 +117,7 @@ class _Check:
     def _require_not_ignored(self) -> None:
         line = self._git.ignored_by(self._runs / _ANY_RUN / JOURNAL)
         if line is not None:
-            hint = "take that line out and commit the journals; --allow-behind buys with a record that no clone shares"
+            hint = "remove that line and commit the journals; --allow-behind buys with a record that no clone shares"
             raise StalePlan(
                 f"git ignores the journals in {self._runs} ({line}); nothing was bought", hint=hint
             )

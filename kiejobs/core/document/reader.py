@@ -200,7 +200,7 @@ _KNOWN = (
     _Words("tag handle", "a tag that was never declared", _QUOTE_TAG),
     _Words("incompatible YAML", "this YAML version is not known", "drop the `%YAML` line"),
     _Words("(scanning|parsing) a tag|URI", "a tag that can't be read", _QUOTE_TAG),
-    _Words("directive", "a line that starts with `%` speaks to the parser", "drop or quote it"),
+    _Words("directive", "a line that starts with `%` is a YAML directive", "drop or quote it"),
     _Words("mapping keys are not allowed", "`?` is not allowed here", _QUOTE),
     _Words("scanning a block scalar", "`|` and `>` take the text on the lines below",
            "begin the text on the next line"),

@@ -188,7 +188,7 @@ class Tree:
         self._note_number(text, value, spot)
         self._aliased += size
         if self._aliased > MAX_ALIASED:
-            message = f"aliases blow this file up by more than {MAX_ALIASED:,} nodes"
+            message = f"aliases expand this file by more than {MAX_ALIASED:,} nodes"
             self.fatal("yaml-alias", message, spot, "write it with fewer or smaller anchors")
         if not frame.is_map or frame.key is not None:
             self._put(frame, value, size, spot)
@@ -219,7 +219,7 @@ class Tree:
         frame.key_spot = spot
         if first is not None:
             shown = "<<" if key is _MERGE else key[:80]
-            message = f"the key `{shown}` is here twice"
+            message = f"duplicate key `{shown}`"
             self.add("yaml-duplicate-key", message, spot, hint, also=first)
 
     def _no_key(self, frame: _Frame, spot: Spot, index: int) -> None:

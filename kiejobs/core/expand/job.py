@@ -236,7 +236,7 @@ def _no_scheme(scheme: str, text: str, rule: FileRule) -> NoFile:
     if scheme.lower() == "file":
         hint = _BELOW
     elif scheme.lower() == "sha256":
-        hint = f"digests are found out, not written; {_BELOW}"
+        hint = f"digests are computed, not written; {_BELOW}"
     return NoFile("invalid-field", f"is neither an http(s) URL nor a path: {show(text)}", hint)
 
 

@@ -188,7 +188,7 @@ def callback_of(made: Drafts, at: int) -> tuple[str | None, list[RowProblem]]:
         hint = "it must be reachable from outside: https://example.com/callback"
     elif entry.correlate and has_attempt(url):
         message = "`callBackUrl` has an `attempt` of its own in its query"
-        hint = "name it otherwise, or say `correlate: false` to have the address sent as it is"
+        hint = "rename it, or set `correlate: false` to send the URL unchanged"
     else:
         return url, []
     return url, [job.places.problem("invalid-field", message, entry.callback_spot, hint)]
@@ -268,7 +268,7 @@ def _check_part(part: str, path: str) -> None:
     unfit = sorted(_UNFIT.intersection(part))
     if unfit:
         shown = f"`{unfit[0]}`"
-        raise UnsafePath(f"`output` has a {shown}, which some systems take in no name: {part!r}")
+        raise UnsafePath(f"`output` has a {shown}, which some systems don't allow in names: {part!r}")
     if _RESERVED.fullmatch(part.partition(".")[0]):
         raise UnsafePath(f"`output` has a part that some systems reserve: {part!r}")
     if len(part.encode(errors="surrogatepass")) > _LONGEST_PART:

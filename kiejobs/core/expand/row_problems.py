@@ -196,10 +196,10 @@ def _same_request(job: Job, first: Job, places: Places) -> RowProblem:
             f"axis `{axes[0]}` makes no difference between `{first.address}` and `{job.address}`: "
             "they are the same request"
         )
-        hint = f"read what differs of `matrix.{axes[0]}` in a template, drop one, or say `takes: 2` if buying it twice is meant"
+        hint = f"read what differs of `matrix.{axes[0]}` in a template, drop one, or write `takes: 2` to buy it twice"
     else:
         message = f"the same request is wanted twice: `{first.address}` and `{job.address}`"
-        hint = "vary the input, drop one of them, or say `takes: 2` if buying it twice is meant"
+        hint = "vary the input, drop one of them, or write `takes: 2` to buy it twice"
     if job.files:
         hint += "; files of the same content are the same file, whatever their names"
     spot = places.entry.spot

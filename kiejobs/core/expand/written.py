@@ -165,7 +165,7 @@ def _meant(name: str, job: CompiledJob) -> str:
     taken = {*job.entry.input, *(axis.name for axis in job.entry.axes)}
     near = nearest(name, [field for field in job.spec.fields if field not in taken])
     if name == "model":
-        return 'to have it say the model, write `model: "{{ matrix.model }}"`, or take `model:` out'
+        return 'to use it as the model, write `model: "{{ matrix.model }}"`, or remove `model:`'
     values = next((axis.values for axis in job.entry.axes if axis.name == name), ())
     first, read = next(iter(values), None), reference("matrix", name)
     if isinstance(first, dict):  # which can't be printed

@@ -117,7 +117,7 @@ def contradictions(records: Sequence[JournalRecord]) -> Iterator[tuple[str, str,
     for record in records:
         for name in record.named:
             if name not in first and name not in settled:
-                yield record.run_id, name, f"it has news of attempt {name}, which is in no journal"
+                yield record.run_id, name, f"it has an event of attempt {name}, which is in no journal"
                 break
 
 

@@ -286,7 +286,7 @@ MOST_SEEN: Final = 100_000
 _MOST_LEVELS = 32
 _LONGEST = 500
 _WAY = "write a path from the job file's folder, like `images/*.webp` or `images/**/*.webp`"
-_NONE = "hidden files, and links that lead out, are none"
+_NONE = "hidden files, and links that lead out, are not matched"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _Steps: TypeAlias = "tuple[re.Pattern[str] | None, ...]"
@@ -374,7 +374,7 @@ def _steps(pattern: str) -> tuple[str, _Steps]:
         message = f"a pattern has at most {_LONGEST} characters and {_MOST_LEVELS} parts"
         raise BadValues(message, _WAY)
     if any(part.startswith(".") for part in parts):
-        hint = "files whose names begin with `.` are none"
+        hint = "files whose names begin with `.` are not matched"
         raise BadValues(f"`{pattern}` asks for hidden files", hint)
     if any("**" in part and part != "**" for part in parts):
         raise BadValues(f"`**` must be alone between two `/`, not as in `{pattern}`", _WAY)

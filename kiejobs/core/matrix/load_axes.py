@@ -158,7 +158,7 @@ class _Reader:
     def _table(self, source: YamlMap) -> tuple[Table | None, list[Diagnostic]]:
         name, spot = source["from"], source.value_spots["from"]
         if not is_table(name):
-            message = f"`{name}` is no table: it ends in `{ending(name)[:20]}`"
+            message = f"`{name}` is not a table: its extension is `{ending(name)[:20]}`"
             return None, [self._diagnostic("data-file", message, spot, _KINDS)]
         none = f"there is no file `{name}` here"
         found = self._files.read(name, MAX_BYTES) if self._files else none

@@ -138,7 +138,7 @@ def _require_bounded(schema: Json, document: Document) -> None:
             raise _Unreadable(message, document.place(path), "a model's schema needs about eight")
         if count > MOST_VALUES:
             message = f"holds more than {MOST_VALUES:,} values"
-            raise _Unreadable(message, document.place(path), "that is no schema of one model")
+            raise _Unreadable(message, document.place(path), "this is not the schema of one model")
 
 
 def _walk(schema: Json) -> Iterator[tuple[Path, Json]]:

@@ -208,7 +208,7 @@ def _by_axis(text: str) -> Part:
 def _by_word(key: str, word: str) -> Part:
     known = _WORDS[key]
     if word not in known:
-        hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms adds")
+        hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms means or")
         raise UsageProblem(f"`--select {key}:{word}`: there is no such {key}", hint=hint)
     return Part(key, lambda job: getattr(job, key) == known[word])
 

@@ -409,7 +409,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
-        raise _BadJson(0, f"the key `{twice[:80]}` is here twice", "keep one of the two")
+        raise _BadJson(0, f"duplicate key `{twice[:80]}`", "keep one of the two")
     return made
 
 

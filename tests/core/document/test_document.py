@@ -385,9 +385,9 @@ def test_both_parsers_complaints_are_reworded(text: str) -> None:
 def test_all_duplicate_keys_are_told_at_once_with_the_first_of_each() -> None:
     document, problems = read_document(source("a: 1\nb: {c: 1, c: 2}\na: 2\n<<: {}\n<<: {}\n"))
     assert [(str(p.place), p.message, [str(a) for a in p.also]) for p in problems] == [
-        ("job.yaml:2:11", "the key `c` is here twice", ["job.yaml:2:5"]),
-        ("job.yaml:3:1", "the key `a` is here twice", ["job.yaml:1:1"]),
-        ("job.yaml:5:1", "the key `<<` is here twice", ["job.yaml:4:5"]),
+        ("job.yaml:2:11", "duplicate key `c`", ["job.yaml:2:5"]),
+        ("job.yaml:3:1", "duplicate key `a`", ["job.yaml:1:1"]),
+        ("job.yaml:5:1", "duplicate key `<<`", ["job.yaml:4:5"]),
     ]
     assert {p.code for p in problems} == {"yaml-duplicate-key"}
     assert document is not None

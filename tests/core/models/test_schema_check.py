@@ -206,7 +206,7 @@ def test_all_problems_are_told_at_their_places() -> None:
 
 def test_a_key_that_is_there_twice_is_told() -> None:
     data = json.dumps(schema()).replace('"maxLength": 100', '"maxLength": 100, "maxLength": 9')
-    assert told(data.encode()) == ["the key `maxLength` is here twice"]
+    assert told(data.encode()) == ["duplicate key `maxLength`"]
 
 
 def test_very_many_problems_are_cut() -> None:

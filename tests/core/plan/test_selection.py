@@ -95,7 +95,7 @@ def test_what_became_of_a_job_and_where_it_comes_from(words: str, taken: list[in
         ("Tag:hero", "`--select Tag:…` is not known", "did you mean `tag`?"),
         ("x:y", "`--select x:…` is not known", "use tag:NAME, job:NAME"),
         ("state:fail", "there is no such state", "did you mean `failed`?"),
-        ("result:missing|damaged", "there is no such result", "a blank between two terms adds"),
+        ("result:missing|damaged", "there is no such result", "a blank between two terms means or"),
         ("pick:yess", "there is no such pick", "did you mean `yes`?"),
         ("axis:resolution", "names no value", "axis:NAME=VALUE"),
         ("axis:=720p", "names no value", "axis:NAME=VALUE"),

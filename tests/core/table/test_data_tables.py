@@ -348,7 +348,7 @@ IN_JSON = {
     "a key twice": (
         "t.jsonl",
         '{"id": "a", "id": "b"}\n',
-        ["table-syntax t.jsonl:1:1 the key `id` is here twice | keep one of the two"],
+        ["table-syntax t.jsonl:1:1 duplicate key `id` | keep one of the two"],
     ),
     "numbers": (
         "t.jsonl",
@@ -434,7 +434,7 @@ IN_JSON = {
         "- a\n- {id: x}\n- mood: y\n  id: x\n- {id: y, id: z}\n",
         ["table-syntax t.yaml:1:3 a row is a mapping, not text | like {id: dawn, mood: calm}",
          "table-key t.yaml:4:7 two rows have the key `x` | rename one of them | also t.yaml:2:8",
-         ("yaml-duplicate-key t.yaml:5:11 the key `id` is here twice | keep one of the two | also"
+         ("yaml-duplicate-key t.yaml:5:11 duplicate key `id` | keep one of the two | also"
          " t.yaml:5:4")],
     ),
 }  # fmt: skip

@@ -17,7 +17,7 @@ NAME = "jobfiles/tea.yaml"
 LINES = {NAME: ["version: 1", "jobs:", "  pour:", "\tprompt: 浓缩 {{ vars.brnad }}", "  pour: {}"]}
 TWICE = Diagnostic(
     "duplicate-key",
-    "the key `pour` is here twice",
+    "duplicate key `pour`",
     Place(NAME, 5, 3),
     "keep one of the two",
     also=(Place(NAME, 3, 3),),
@@ -49,7 +49,7 @@ error[template] jobfiles/tea.yaml:4:16: job `pour`: `vars.brnad` is not defined
   = help: did you mean `vars.brand`?
   = note: hits 4,000 combinations, e.g. tea/pour[duration=5]
 
-error[duplicate-key] jobfiles/tea.yaml:5:3: the key `pour` is here twice
+error[duplicate-key] jobfiles/tea.yaml:5:3: duplicate key `pour`
   |
 5 |   pour: {}
   |   ^
