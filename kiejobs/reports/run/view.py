@@ -213,10 +213,10 @@ class RunView:
         if self.manifest["command"] != "run":
             return []
         doubts = [attempt for attempt in self.attempts if attempt.state is State.IN_DOUBT]
-        stated = _priced(self.bought) if self.bought else "nothing"
+        lines = [f"this run bought {_priced(self.bought) if self.bought else 'nothing'}"]
         if doubts:
-            stated += f"{'' if self.bought else ' for sure'}; in doubt: {_priced(doubts)}"
-        lines = [f"this run bought {stated}"]
+            confirmed = lines[0] if self.bought else "this run has no confirmed purchases"
+            lines = [f"{confirmed}; in doubt: {_priced(doubts)}"]
         own = sum((attempt.committed for attempt in self.attempts), Decimal(0))
         if self.of_campaign not in {None, own}:
             lines.append(f"the campaign has spent or holds {price_text(self.of_campaign)}, all runs together")

@@ -600,7 +600,7 @@ def test_values_that_output_makes_alike_are_named_where_it_reads_them(
 
 def test_files_whose_names_differ_in_case_only_are_told_with_the_cause() -> None:
     made = tiny("matrix: {s: [cafe, Cafe]}\ninput: {text: '{{ matrix.s }}'}")
-    assert "upper and lower case are not told apart" in made.only("output-collision").message
+    assert "where names ignore case" in made.only("output-collision").message
 
 
 def test_values_that_look_the_same_are_named_by_what_tells_them_apart() -> None:

@@ -173,7 +173,7 @@ def test_omit_leaves_an_optional_field_out() -> None:
     ],
 )
 def test_omit_is_no_part_of_a_text(prompt: str, body: str) -> None:
-    assert "`omit` leaves a whole optional field out" in made(prompt, body).only("template").message
+    assert "`omit` leaves out a complete optional field" in made(prompt, body).only("template").message
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def on_page(cells: list[str]) -> Selectable:
     return Selectable(address, job, *known)
 
 
-@pytest.mark.parametrize("row", rows("| words |"), ids=lambda row: row[0])
+@pytest.mark.parametrize("row", rows("| term |"), ids=lambda row: row[0])
 def test_the_page_says_what_each_term_takes(row: list[str]) -> None:
     words, _, numbers = row
     selection = read_selection([words])
@@ -158,7 +158,7 @@ def test_the_page_says_what_each_term_takes(row: list[str]) -> None:
 
 
 def test_the_page_has_every_term_every_state_and_every_result() -> None:
-    words = " ".join(row[0] for row in rows("| words |"))
+    words = " ".join(row[0] for row in rows("| term |"))
     assert [key for key in KEYS if f"{key}:" not in words] == []
     assert [result for result in RESULTS if f"result:{result}" not in words] == []
     assert [pick for pick in PICKS if f"pick:{pick}" not in words] == ["reject"], "the same as no"

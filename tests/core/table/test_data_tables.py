@@ -260,12 +260,12 @@ MISTAKES = {
     "semicolons": (
         "id;mood\na;calm\n",
         [("table-key t.csv:1:1 the table has no column `id`, which is to be its key | its columns seem to"
-         " be told apart by `;`: save it with commas, or tabs as .tsv | also 7:40")],
+         " be separated by `;`: save it with commas, or tabs as .tsv | also 7:40")],
     ),
     "tabs": (
         "id\tmood\na\tcalm\n",
         [("table-key t.csv:1:1 the table has no column `id`, which is to be its key | its columns seem to"
-         " be told apart by tabs: name it .tsv | also 7:40")],
+         " be separated by tabs: name it .tsv | also 7:40")],
     ),
     "Excel's note": (
         "sep=,\nid,mood\na,calm\n",
@@ -290,7 +290,7 @@ MISTAKES = {
     ),
     "keys": (
         'id,mood\na,calm\n"",x\na,wild\nb,"two\nlines"\nb,y\n',
-        [("table-key t.csv:3:1 the key `id` is empty | each row needs a `id` of its own: it stands in the"
+        [("table-key t.csv:3:1 the key `id` is empty | each row needs a `id` of its own: it is part of the"
          " address"),
          "table-key t.csv:4:1 two rows have the key `a` | rename one of them | also t.csv:2:1",
          "table-key t.csv:7:1 two rows have the key `b` | rename one of them | also t.csv:5:1"],
@@ -374,7 +374,7 @@ IN_JSON = {
         '{"id": true}\n{"mood": 1}\n{"id": [1]}\n{"id": 5}\n{"mood": "x", "id": "5"}\n{"id": " "}\n',
         ["table-key t.jsonl:1:8 the key `id` is true or false | write text or a number",
          ("table-key t.jsonl:2:1 the row has no `id`, which is the key | each row needs a `id` of its own:"
-         " it stands in the address"),
+         " it is part of the address"),
          "table-key t.jsonl:3:8 the key `id` is a list | write text or a number",
          "table-key t.jsonl:5:21 two rows have the key `5` | rename one of them | also t.jsonl:4:8",
          "table-key t.jsonl:6:8 the key `id` is empty | delete this row: all its cells are empty"],
@@ -383,7 +383,7 @@ IN_JSON = {
         "t.json",
         '[{"id": "a"}, {}]',
         [("table-key t.json:1:15 the row has no `id`, which is the key | each row needs a `id` of its own:"
-         " it stands in the address")],
+         " it is part of the address")],
     ),
     "too deep a row of a list": (
         "t.json",

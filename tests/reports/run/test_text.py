@@ -248,7 +248,7 @@ def test_what_another_run_is_about_to_send_is_reserved_and_nothing_to_do_about()
 
 
 def bought(*events: e.Event, **more: Any) -> str:
-    (line,) = [line for line in text(*events, **more).split("\n") if "this run bought" in line]
+    (line,) = [line for line in text(*events, **more).split("\n") if line.startswith("this run ")]
     return line
 
 
