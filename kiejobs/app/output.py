@@ -82,7 +82,7 @@ class Screen:
 
     @contextmanager
     def busy(self, doing: str | Callable[[], str], after: float = 1.0) -> Iterator[None]:
-        """Around what may take long and prints nothing: `after` so many seconds a terminal shows it, and how long it takes."""
+        """Around what may take long and prints nothing: `after` that many seconds a terminal shows it, and how long it takes."""
         if not self.live or self.quiet:
             yield
             return
