@@ -39,7 +39,7 @@ _WORDS = {"title", "description", "examples", "$comment", "x-kiejobs-note", "x-k
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """One difference. `field` is a path like `shots[].prompt`, empty for the model as a whole.
+    """One difference. `field` is a path like `shots[].prompt`, empty for the model itself.
 
     `kind` names the keyword, or is one of: field, values (some of an enum), file_types (some of
     media_types), choices (of forms). `was` and `now` are its values, ABSENT where there is none. `kept`: the page

@@ -68,7 +68,7 @@ def model_ids(
     else:
         ids, problem = ([choice] if choice in candidates else []), f"{choice} is none of them"
     if not ids:
-        none = "nothing says which model `model` stands for"
+        none = "nothing states which model `model` means"
         return ModelIds((), (), (f"{words}; {problem}" if candidates else none,))
     wrong = tuple(f"`{one[:80]}` is no name for a model" for one in ids if not IS_ID.fullmatch(one))
     taken = tuple(one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one))

@@ -156,7 +156,7 @@ def _variants(body: Any) -> list[Schema]:
 def _odd(fields: Schema, path: str) -> list[str]:
     """Notes on what kiejobs has no place for."""
     notes = [
-        f"{name[:80]} beside `input` is left out: job files have no place for it"
+        f"{name[:80]} next to `input` is left out: job files have no place for it"
         for name in fields
         if name not in {"model", "input", "callBackUrl"}
     ]
@@ -203,7 +203,7 @@ def _bodies(example: Any) -> list[Example]:
 
 
 def bodies_in(text: str) -> list[Schema]:
-    """Whole requests that a text shows as JSON, wherever they stand."""
+    """Complete requests that a text shows as JSON, in any place."""
     found: list[Schema] = []
     for at in list(_BODY.finditer(text))[:MOST_EXAMPLES]:
         try:
@@ -254,7 +254,7 @@ class References:
             for key, value in node.items()
             if key not in {"$ref", "allOf", "x-apidog-refs"}
         }
-        # What stands next to a reference counts more than what it leads to; fields of both count.
+        # What is next to a reference counts more than what it leads to; fields of both count.
         shared = [key for key in ("properties", "required") if key in beneath and key in own]
         return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}
 
@@ -329,7 +329,7 @@ def _together(key: str, one: Any, other: Any) -> Any:
     return other
 
 
-# --- a stranger's values: anything may stand anywhere ------------------------------------------------
+# --- a stranger's values: anything may be anywhere ---------------------------------------------------
 
 
 def mapping(value: Any) -> Schema:

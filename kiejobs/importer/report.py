@@ -91,7 +91,7 @@ def import_text(pages: Sequence[ImportedPage], *, color: bool = False) -> str:
     failed = [page for page in pages if not page.ok]
     end = f"{plural(written, 'model')} written from {plural(len(pages), 'page')}"
     if failed:
-        end += f"; {plural(len(failed), 'page')} not imported whole"
+        end += f"; {plural(len(failed), 'page')} not fully imported"
     return "\n".join([*lines, "", paint.error(end) if failed else paint.good(end)])
 
 
@@ -148,7 +148,7 @@ def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
 
 
 def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
-    """The body of an issue, at most what a forge takes. What strangers wrote stands in code spans."""
+    """The body of an issue, at most what a forge takes. What strangers wrote is in code spans."""
     blocks = [marker("models check", None, None), f"**{_sum(checked, problems)}**"]
     room = LIMIT - 4_000
     for one in checked:

@@ -349,7 +349,7 @@ def kind_of(name: str, prose: str) -> str | None:
 
 
 def _kinds_in(text: str) -> dict[str, int]:
-    """Each kind that `text` has a word of, and where the first one stands."""
+    """Each kind that `text` has a word of, and the place of the first one."""
     at = {kind: [text.find(word) for word in words if word in text] for kind, words in _KINDS.items()}
     return {kind: min(places) for kind, places in at.items() if places}
 

@@ -31,7 +31,7 @@ MOST_NOTES = 50
 MOST_FIELDS = 300
 MOST_LINES = 50_000
 MOST_OF_LINE = 6_000
-"""Of a line, and of what stands at one label: patterns go over them."""
+"""Of a line, and of the text at one label: patterns go over them."""
 
 _KEYS = {
     "type": ("type", "data type", "类型", "数据类型", "参数类型"),
@@ -121,7 +121,7 @@ def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
 
 
 def _blocks(text: str) -> list[str]:
-    """What may be a document, each behind as many empty lines as stand above it in the page."""
+    """What may be a document, each behind as many empty lines as there are above it in the page."""
     lines = (line.strip() for line in text[:10_000].splitlines())
     first = next((line for line in lines if line and line != "---" and line[0] != "#"), "")
     if first.startswith("{") or _PLAIN.match(first):
@@ -300,7 +300,7 @@ def _sections(text: str) -> list[tuple[tuple[str, ...], list[str]]]:
             continue
         level = len(heading[1])
         if level == 1 and not trail:
-            continue  # the page's title, which says nothing of the part it stands over
+            continue  # the page's title, which does not describe the part below it
         trail = [*((deep, words) for deep, words in trail if deep < level), (level, heading[2])]
         found.append((tuple(words for _, words in trail), []))
     return found
@@ -312,7 +312,7 @@ def _path(words: str) -> tuple[str, ...]:
 
 
 def _facts(lines: list[str]) -> dict[str, str]:
-    """What stands at each label. A label goes on until the next, or to an empty line behind its words."""
+    """The text at each label. A label goes on until the next, or to an empty line behind its words."""
     facts: dict[str, list[str]] = {}
     key, has_words, fenced = "description", False, False
     for line in lines:

@@ -1,6 +1,6 @@
 """Types, choices, listed values, limits and defaults of one field, without the habits of page makers.
 
-In: a schema as it stands on a page. Out: the same in JSON Schema 2020-12, and notes. Touches nothing.
+In: a schema as it is on a page. Out: the same in JSON Schema 2020-12, and notes. Touches nothing.
 
 A listed value of the wrong type is read in the field's type where there is one way to; where there is none,
 the list says the type. null is never sent, so it is no type and no value. What can't be a limit is left out.
@@ -47,7 +47,7 @@ _NUMBERS = {
 
 
 def type_of(node: Schema, note: Note) -> str | None:
-    """The field's type, None where nothing tells. Of several types, see `choices_of`."""
+    """The field's type, None where nothing states it. Of several types, see `choices_of`."""
     given = node.get("type")
     known = _TYPES.get(given.strip().lower().partition("<")[0]) if isinstance(given, str) else None
     if known is not None:

@@ -83,7 +83,7 @@ def test_a_broken_page_is_told_at_its_place_and_the_others_are_imported(bench: B
     assert "broken.md:5:8" in ran.out
     assert "can't read gone.md" in ran.out
     assert (bench.folder / "schemas/models/quill/1.json").exists()
-    assert "1 model written from 3 pages; 2 pages not imported whole" in ran.out
+    assert "1 model written from 3 pages; 2 pages not fully imported" in ran.out
 
 
 def test_another_folder_can_be_named(bench: Bench) -> None:

@@ -62,7 +62,7 @@ def test_messages_docstrings_and_comments_say_it_in_plain_words() -> None:
     found = []
     for path in (ROOT / "kiejobs").rglob("*.py"):
         source = path.read_text("utf-8")
-        if "importer" not in path.parts and NOT_OURS.search(source):
+        if NOT_OURS.search(source):
             found += _hits(path, "\n".join(_texts(source)))
     assert found == []
 
@@ -80,6 +80,7 @@ def _around(text: str, hit: re.Match[str]) -> str:
 def _texts(source: str) -> Iterator[str]:
     """What is written for people in Python code; not its names."""
     constants = (node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant))
-    yield from (_CODE.sub("", text) for text in constants if isinstance(text, str) and " " in text)
+    written = (text for text in constants if isinstance(text, str) and " " in text and "(?:" not in text)
+    yield from (_CODE.sub("", text) for text in written)  # a pattern's words are those of others
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     yield from (_CODE.sub("", token.string) for token in tokens if token.type == tokenize.COMMENT)
