@@ -51,7 +51,7 @@ _COUNTS = ("num_images", "n", "max_images", "num_outputs")
 
 @dataclass(slots=True)
 class _Amount:
-    """Credits, with what stands around them. `unit` is second, image or video."""
+    """Credits, with the text around them. `unit` is second, image or video."""
 
     credits: Decimal
     when: dict[str, str]
