@@ -22,10 +22,12 @@ from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, Usa
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.schema_check import MOST_BYTES, read_model
-from kiejobs.importer.changes import merged, page_changes
 from kiejobs.importer.languages import combined
+from kiejobs.importer.newer import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
-from kiejobs.importer.report import (
+from kiejobs.reports.diagnostics import diagnostics_text
+from kiejobs.reports.documents import json_text
+from kiejobs.reports.model_pages.pages import (
     CheckedModel,
     ImportedFile,
     ImportedPage,
@@ -35,8 +37,6 @@ from kiejobs.importer.report import (
     import_document,
     import_text,
 )
-from kiejobs.reports.diagnostics import diagnostics_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
 
 if TYPE_CHECKING:

@@ -29,13 +29,14 @@ from kiejobs.core.diagnostics import (
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten
 from kiejobs.core.ledger.outcomes import Unanswered
+from kiejobs.core.models.changes import model_changes
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import IS_ID, read_spec
 from kiejobs.core.prices.prose import is_complete, price_in
 from kiejobs.core.prices.table import PriceTable, aged_prices
-from kiejobs.importer.changes import merged, model_changes
+from kiejobs.importer.newer import merged
 from kiejobs.importer.page import read_page
-from kiejobs.importer.report import CheckedModel, check_document
+from kiejobs.reports.model_pages.pages import CheckedModel, check_document
 from kiejobs.reports.models_sync import PriceNews, SyncView, sync_document, sync_text
 from kiejobs.reports.terminal import plural
 

@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.adapters.project.files import read_schema
-from kiejobs.importer.changes import ModelChange
-from kiejobs.importer.report import CheckedModel, check_markdown, check_text
+from kiejobs.core.models.changes import ModelChange
+from kiejobs.reports.model_pages.pages import CheckedModel, check_markdown, check_text
 from tests.core.models.test_schema_check import ID, schema
 from tests.support.bench import MODEL, Bench
 from tests.support.raw_server import raw_server

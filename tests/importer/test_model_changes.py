@@ -9,9 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.fingerprint import fingerprint
+from kiejobs.core.models.changes import model_changes
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.changes import model_changes
-from kiejobs.importer.report import change_words
+from kiejobs.reports.model_pages.changes import change_words
 from tests.core.models.test_schema_check import ID, schema
 from tests.docs.regenerate import models
 

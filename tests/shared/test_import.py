@@ -15,7 +15,7 @@ from kiejobs.core.document.checked import formats
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.changes import merged
+from kiejobs.importer.newer import merged
 from kiejobs.importer.openapi import requests_of
 from kiejobs.importer.page import ImportedModel, read_page
 from kiejobs.importer.text import documents_of
