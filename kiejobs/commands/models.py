@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.http.fetch import page_name, page_text
+from kiejobs.adapters.kie.responses import why_no_document
 from kiejobs.adapters.project.files import model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
@@ -134,6 +135,9 @@ def _read(page: str, model: str | None = None) -> PageReading:
         text = page_text(page)
     except KiejobsError as error:
         return PageReading(name, problems=(error.message,))
+    why = why_no_document(text)
+    if why is not None:
+        return PageReading(name, problems=(f"{name}: {why}",))
     return read_page(name, text, imported=datetime.now(UTC).date().isoformat(), choice=model)
 
 

@@ -93,12 +93,11 @@ def models_sync(
     kept = KeptAnswers(space.root.path, space.origin)
     said = anyio.run(_ask, names, space, require_key(space), kept, rate, screen)
     view, schemas, prices = _compared(said, names, known, space)
-    if schemas or prices.models:
+    if view.is_news and not check:
         text = newer_prices(space.root, tuple(prices)) if prices.models else None
-        if not check:
-            _confirm(view, screen, yes=yes)
-            view.written.extend(write_schema(space.root, model, schema) for model, schema in schemas.items())
-            view.written.extend([] if text is None else [write_prices(space.root, text)])
+        _confirm(view, screen, yes=yes)
+        view.written.extend(write_schema(space.root, model, schema) for model, schema in schemas.items())
+        view.written.extend([] if text is None else [write_prices(space.root, text)])
     kept.forget()
     if view.written and not yes and screen.form == "text":
         screen.say(f"wrote {plural(len(view.written), 'file')}")

@@ -336,7 +336,7 @@ def _outline(model: ModelView) -> dict[str, Json]:
         "from": model.origin,
         "file": model.file,
         "dated": model.dated,
-        "price": _price_document(model.price),
+        "price": price_document(model.price),
     }
 
 
@@ -353,7 +353,7 @@ def _field(model: ModelView, name: str) -> dict[str, Json]:
     }
 
 
-def _price_document(price: ModelPrice | None) -> Json:
+def price_document(price: ModelPrice | None) -> Json:
     if price is None:
         return None
     return {

@@ -10,45 +10,39 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
-from kiejobs.reports.models import price_range
+from kiejobs.reports.models import price_document, price_range
 from kiejobs.reports.terminal import Paint, columns, credits_text, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from decimal import Decimal
-    from typing import Protocol
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import ModelPrice
 
-    class JobEffect(Protocol):
-        """One job before and after; no fingerprint after where it can't be made any more."""
-
-        @property
-        def address(self) -> str: ...
-        @property
-        def was(self) -> str: ...
-        @property
-        def now(self) -> str | None: ...
-        @property
-        def credits_was(self) -> Decimal | None: ...
-        @property
-        def credits_now(self) -> Decimal | None: ...
-
-    class FileEffect(Protocol):
-        """One job file: new errors, and the jobs that become others."""
-
-        @property
-        def file(self) -> str: ...
-        @property
-        def problems(self) -> Sequence[str]: ...
-        @property
-        def jobs(self) -> Sequence[JobEffect]: ...
-
-
 _MOST = 20  # lines of one kind
 _WIDE = 100
 _SHORT = 12  # digits of a fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class JobEffect:
+    """One job, before and after. No fingerprint after where it can't be made any more."""
+
+    address: str
+    was: str
+    now: str | None
+    credits_was: Decimal | None
+    credits_now: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEffect:
+    """One job file that uses what changes. `problems` are new errors; `jobs` those that become others."""
+
+    file: str
+    problems: tuple[str, ...] = ()
+    jobs: tuple[JobEffect, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,28 +170,14 @@ def sync_document(view: SyncView) -> dict[str, Json]:
             {
                 "model": one.model,
                 "words": one.text,
-                "was": _lines(one.was),
-                "now": _lines(one.now),
+                "was": price_document(one.was),
+                "now": price_document(one.now),
             }
             for one in view.prices
         ],
         "prices_in_words_only": view.in_prose,
         "job_files": [
-            {
-                "file": one.file,
-                "problems": list(one.problems),
-                "jobs": [
-                    {
-                        "address": job.address,
-                        "fingerprint": {"was": job.was, "now": job.now},
-                        "credits": {
-                            "was": money_or_null(job.credits_was),
-                            "now": money_or_null(job.credits_now),
-                        },
-                    }
-                    for job in one.jobs
-                ],
-            }
+            {"file": one.file, "problems": list(one.problems), "jobs": list(map(_job_document, one.jobs))}
             for one in view.files
         ],
         "not_listed": list(view.gone),
@@ -206,12 +186,9 @@ def sync_document(view: SyncView) -> dict[str, Json]:
     }
 
 
-def _lines(price: ModelPrice | None) -> Json:
-    if price is None:
-        return None
+def _job_document(job: JobEffect) -> Json:
     return {
-        "per": price.unit,
-        "quantity": price.quantity,
-        "date": price.date,
-        "credits": [{"when": dict(one.when), "credits": money_or_null(one.credits)} for one in price.lines],
+        "address": job.address,
+        "fingerprint": {"was": job.was, "now": job.now},
+        "credits": {"was": money_or_null(job.credits_was), "now": money_or_null(job.credits_now)},
     }

@@ -69,6 +69,21 @@ def test_nothing_changed_is_0(bench: Bench) -> None:
     assert bench.do("models", "check", "page.json").out == "1 model looked at: 1 unchanged\n"
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"code": 401, "msg": "Unauthorized"}, "it is the API's answer 401: Unauthorized"),
+        ({"code": 429, "msg": "Slow down", "data": None}, "it is the API's answer 429: Slow down"),
+        ({"code": 200, "msg": "success", "data": {"model": ID, "openapi": None}}, "`openapi` is null"),
+    ],
+)
+def test_a_saved_refusal_of_the_api_is_quoted(bench: Bench, answer: Any, said: str) -> None:
+    (bench.folder / "page.json").write_text(json.dumps(answer))
+    ran = check(bench, "page.json")
+    assert ran.code == 2
+    assert said in ran.json["problems"][0]
+
+
 def test_what_breaks_nothing_is_3(bench: Bench) -> None:
     imported(bench, {"seconds": SECONDS})
     page(bench, {"seconds": {**SECONDS, "enum": [4, 8, 12]}, "mood": {"type": "string"}})

@@ -189,7 +189,7 @@ def test_a_price_in_words_only_is_shown_next_to_the_one_in_use(stage: Stage) -> 
     assert (price["words"], price["now"], price["was"]["credits"]) == (
         words,
         None,
-        [{"when": {}, "credits": "5"}],
+        [{"when": {}, "given": {}, "credits": "5"}],
     )
     assert "the vendor's words are not certain, so it stays" in stage.bench.do("models", "sync", ID).out
 

@@ -308,6 +308,17 @@ def _from_edge(status: int, body: bytes) -> outcomes.Unanswered:
     return outcomes.Unanswered(said, str(status), by_edge=True)
 
 
+def why_no_document(text: str) -> str | None:
+    """Of a saved answer about a model that has no OpenAPI document: what it says instead; None for any other text."""
+    envelope = read_envelope(text.encode("utf-8", "replace"))
+    if envelope is None or envelope.code is None:
+        return None
+    if envelope.code != "200":
+        return f"it is the API's answer {envelope.code}: {envelope.message}"
+    data = envelope.data if isinstance(envelope.data, dict) else {}
+    return "the vendor has no document of it: `openapi` is null" if data.get("openapi", 0) is None else None
+
+
 def decimal_of(value: Any) -> Decimal | None:
     """A number as it was written; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):

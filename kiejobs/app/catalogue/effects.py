@@ -7,7 +7,7 @@ prices. Touches: disk, by reading; the process that renders templates.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.app.load import JobFolder, KnownModels, LoadedJobFile, try_to_load
@@ -15,36 +15,15 @@ from kiejobs.app.options import JobFileOptions
 from kiejobs.app.select import campaign_of, usual_files
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, Severity, UsageProblem
 from kiejobs.core.models.spec import Spec, read_spec
+from kiejobs.reports.models_sync import FileEffect, JobEffect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from kiejobs.adapters.project.root import Root
     from kiejobs.core.expand.expand import Catalogue
     from kiejobs.core.expand.job import Job
     from kiejobs.core.prices.table import PriceTable
-
-
-@dataclass(frozen=True, slots=True)
-class JobEffect:
-    """One job, before and after. No fingerprint after where it could not be made any more."""
-
-    address: str
-    was: str
-    now: str | None
-    credits_was: Decimal | None
-    credits_now: Decimal | None
-
-
-@dataclass(frozen=True, slots=True)
-class FileEffect:
-    """One job file that uses what changes. `problems` are new errors; `jobs` those that become others."""
-
-    file: str
-    uses: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-    jobs: tuple[JobEffect, ...] = field(default=())
 
 
 class NewerModels(KnownModels):
@@ -81,12 +60,7 @@ def effects(
             used |= uses
             if uses & changed:
                 after = _loaded(file, NewerModels(root, schemas, prices))
-                effect = FileEffect(
-                    file,
-                    tuple(sorted(uses & changed)),
-                    _new_errors(refused, after[1]),
-                    _jobs(before, after[0]),
-                )
+                effect = FileEffect(file, _new_errors(refused, after[1]), _jobs(before, after[0]))
                 found += [effect] if effect.problems or effect.jobs else []
     return found, used
 
@@ -109,13 +83,8 @@ def _jobs(before: LoadedJobFile, after: LoadedJobFile | None) -> tuple[JobEffect
     jobs = []
     for job in before.expansion.jobs:
         now = made.get(job.address)
-        effect = JobEffect(
-            job.address,
-            job.fingerprint,
-            now and now.fingerprint,
-            job.credits,
-            now and now.credits,
-        )
+        credits_now = now and now.credits
+        effect = JobEffect(job.address, job.fingerprint, now and now.fingerprint, job.credits, credits_now)
         if effect.was != effect.now or effect.credits_was != effect.credits_now:
             jobs.append(effect)
     return tuple(jobs)
