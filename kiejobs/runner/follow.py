@@ -254,7 +254,7 @@ class Follower:
             self._world.journal.append(
                 e.Succeeded(task.attempt_id, outcome.charged, urls), *self._value(task, outcome)
             )
-            if outcome.charged is not None:
+            if outcome.charged is not None and outcome.charged != watch.price:
                 self._costs(watch, outcome.charged)
         self.succeeded.add(task.address)
         self._world.progress.job(task.address, "succeeded", charged=outcome.charged)

@@ -143,7 +143,7 @@ class Sandbox(JobsApi):
         return self._route(request)
 
     def _route(self, request: Request) -> Response:
-        route = PATH if asked_for(request.path) else request.path
+        route = PATH if request.path.startswith(PATH) else request.path
         if route not in self._ROUTES:
             return bare(404, {"msg": MESSAGES[404]})
         method, kind, act = self._ROUTES[route]
@@ -210,7 +210,8 @@ class Sandbox(JobsApi):
         return success(f"{url}?expires={int(self.now()) + _LINK_LIFE}")
 
     def _discover(self, request: Request, _: TaskOutcome) -> Response:
-        return discovered(request.path, self.schemas, self.prices)
+        asked = asked_for(request.path)
+        return discovered(*asked, self.schemas, self.prices) if asked else bare(404, {"msg": MESSAGES[404]})
 
     def _upload(self, request: Request, _: TaskOutcome) -> Response:
         return self._uploads.answer(request, self.base_url, self.now())

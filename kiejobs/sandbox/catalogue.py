@@ -32,9 +32,10 @@ def asked_for(path: str) -> tuple[str, str] | None:
     return (kind, name) if path.startswith(f"{PATH}/") and kind in {"schema", "price"} else None
 
 
-def discovered(path: str, schemas: Mapping[str, Mapping[str, Any]], prices: PriceTable) -> Response:
-    """The answer at one of the three paths."""
-    kind, name = asked_for(path) or ("", "")
+def discovered(
+    kind: str, name: str, schemas: Mapping[str, Mapping[str, Any]], prices: PriceTable
+) -> Response:
+    """The answer to what was `asked_for`."""
     if kind == "list":
         offers = [_offer(name, schemas[name], prices.of(name)) for name in schemas]
         return success({"total": len(offers), "models": offers})

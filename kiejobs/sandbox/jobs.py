@@ -179,7 +179,7 @@ def _param(task: Task, model: Model) -> str:
     kept: dict[str, Any] = {"model": task.model}
     if task.callback_url is not None:
         kept["callBackUrl"] = task.callback_url
-    kept["input"] = compact(shuffled(model.read(task.input)))
+    kept["input"] = compact(shuffled(model.filled(task.input, echo=True)))
     return compact(shuffled(kept))
 
 
@@ -263,7 +263,7 @@ class Model:
         """The first thing that is wrong, in the service's words. Unknown fields are passed over (observed)."""
         if not isinstance(request_input, dict):
             return "input is required"
-        known = self.read(request_input)
+        known = self.filled(request_input, echo=True)
         required = self.schema["properties"]["input"].get("required", ())
         for name in self._fields:
             problem = self._field_problem(name, known, required=name in required)
@@ -295,29 +295,20 @@ class Model:
                 return _of_several(wrong)
         return None
 
-    def read(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
-        """As the service keeps it: what it knows of what was sent, a number that came as text as one (observed)."""
-        return {
-            name: _number_in(request_input[name], field)
-            for name, field in self._fields.items()
-            if name in request_input
-        }
-
-    def filled(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
-        """As it is made and charged: with defaults, a boolean without one as false."""
-        defaults = {
-            name: field.get("default", False)
-            for name, field in self._fields.items()
-            if "default" in field or field.get("type") == "boolean"
-        }
-        return {**defaults, **self.read(request_input)}
-
-
-def _number_in(value: Json, field: Mapping[str, Any]) -> Json:
-    is_number = field.get("type") in {"integer", "number"}
-    if is_number and isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value) if "." in value else int(value)
-    return value
+    def filled(self, request_input: Mapping[str, Json], *, echo: bool = False) -> dict[str, Json]:
+        """As it is made and charged: with defaults, a boolean without one as false. As an `echo`: without these; a number
+        that came as text is one (both observed).
+        """
+        kept: dict[str, Json] = {}
+        for name, field in self._fields.items():
+            kind = field.get("type")
+            if name in request_input:
+                kept[name] = value = request_input[name]
+                if kind in {"integer", "number"} and isinstance(value, str) and _NUMBER.fullmatch(value):
+                    kept[name] = float(value) if "." in value else int(value)
+            elif not echo and ("default" in field or kind == "boolean"):
+                kept[name] = field.get("default", False)
+        return kept
 
 
 def _of_several(wrong: ValidationError) -> str:

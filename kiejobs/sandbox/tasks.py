@@ -39,7 +39,7 @@ class TaskOutcome:
 
     `end`: `success`, `fail`, `stall` (none, ever) or `vanish` (unknown to recordInfo for ever). `unknown_for`:
     seconds in which recordInfo doesn't know it yet. `takes`: seconds of its life. `states`: its words before the
-    end, drawn from the id where there are none. `charge`: credits whatever the list says. `callback`: `once`,
+    end, drawn with its life where there are none. `charge`: credits whatever the list says. `callback`: `once`,
     `late`, `doubled`, `forged` or `none`; `callback_by` the seconds of it.
     """
 
@@ -119,7 +119,7 @@ def status_of(task: Task, now: float, speed: float) -> TaskStatus:
     known = task.fate.end != "vanish" and lived >= task.fate.unknown_for
     if task.fate.end in ("success", "fail") and lived >= life:
         return TaskStatus(known, task.fate.end, task.at + life / speed)
-    states = task.fate.states or _ORDERS[_drawn(task) % len(_ORDERS)]
+    states = task.fate.states or _ORDERS[int(life * 10) % len(_ORDERS)]
     return TaskStatus(known, states[0 if lived < life * _WAITING else -1], None)
 
 
@@ -127,12 +127,8 @@ def lifetime(task: Task) -> float:
     """Simulated seconds from creation to end: 40 to 90, drawn from the id."""
     if task.fate.takes is not None:
         return task.fate.takes
-    return _SHORTEST + _SPREAD * _drawn(task) / 0xFFFF
-
-
-def _drawn(task: Task) -> int:
-    """From 0 to 0xFFFF, by the id."""
-    return int.from_bytes(hashlib.sha256(task.task_id.encode()).digest()[:2], "big")
+    drawn = int.from_bytes(hashlib.sha256(task.task_id.encode()).digest()[:2], "big")
+    return _SHORTEST + _SPREAD * drawn / 0xFFFF
 
 
 def iso(moment: float) -> str:
