@@ -654,7 +654,7 @@ BAD: list[tuple[Any, str]] = [
     ({"rules": [rule({"code": 100})]}, "`rules[0].do.code` is 100; at least 200 is needed"),
     ({"rules": [rule({"code": 500, "http": 502})]}, "to the answer one of code, http"),
     ({"rules": [rule({"code": 500, "seconds": 2})]}, "`seconds` needs hang or stall"),
-    ({"rules": [rule({"hang": "after", "accept": True})]}, "`accept` stands beside code, http"),
+    ({"rules": [rule({"hang": "after", "accept": True})]}, "`accept` needs code, http"),
     ({"rules": [rule({"http": 502, "msg": "x"})]}, "`msg` needs it"),
     ({"rules": [rule({"truncate": 1, "cut": 1}, "download")]}, "one of status, truncate, cut"),
     ({"rules": [rule({"http": 502, "body": "pdf"})]}, "must be one of html, text"),
