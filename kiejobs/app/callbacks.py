@@ -48,15 +48,15 @@ def listening(
     with Receiver(ear.host, ear.port, path=path, key=key, clock=space.clock()) as receiver:
         url = public_url or receiver.url
         _require_reachable(url, space)
-        screen.say(f"listening at {receiver.url} for callbacks to {url}")
+        screen.note(f"listening at {receiver.url} for callbacks to {url}")
         if not key:
             unset = "KIE_WEBHOOK_HMAC_KEY is not set"
-            screen.say(f"{unset}: callbacks are accepted unsigned, as hints only")
+            screen.note(f"{unset}: callbacks are accepted unsigned, as hints only")
         try:
             yield url, receiver
         finally:
             for why, count in sorted(receiver.turned.items()):
-                screen.say(f"rejected: {count} callback{'' if count == 1 else 's'}: {why}")
+                screen.note(f"rejected: {count} callback{'' if count == 1 else 's'}: {why}")
 
 
 def require_allowed(url: str, space: Workspace) -> None:

@@ -33,7 +33,7 @@ def comment(
     """`file` is one of the project's. Raises UsageProblem where the forge refuses, or there is no pull request."""
     pull = pull_request()
     if pull.silent is not None:
-        screen.say(f"no comment on this pull request: {pull.silent}")
+        screen.note(f"no comment on this pull request: {pull.silent}")
         return
     root = find_root(file).path
     text = plans_markdown(plans, below_checkout(str(root)) or root.name, pull.commit)
@@ -43,7 +43,7 @@ def comment(
         return await keep_comment(pull, marker, text, create=create)
 
     done = anyio.run(kept)
-    screen.say("the comment is up to date" if done else "no comment: nothing changes here")
+    screen.note("the comment is up to date" if done else "no comment: nothing changes here")
 
 
 def _has_news(plans: PlansView, planned: Sequence[JobFileOptions], base: str | None) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import Cancelled, InvalidJobFile, JournalProblem, UsageProblem
 from kiejobs.reports.documents import json_text
-from kiejobs.reports.terminal import inert, sanitize, shortened_at_word
+from kiejobs.reports.terminal import Detail, fit, inert, sanitize, shortened_at_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ class Screen:
 
     `form` is `--format`, what is to be shown; `outs` are names of files for more. `reports` are of the runs so far,
     which are kept where a file is written or a command makes `several` runs. `quiet`: nothing but results and errors;
-    `verbose`: a line for each job.
+    `verbose`: a line for each job; `detail`: how much of a table. `wide_out` and `wide_err` are columns, None without end.
     """
 
     out: TextIO
@@ -56,6 +56,9 @@ class Screen:
     several: bool = False
     quiet: bool = False
     verbose: bool = False
+    detail: Detail = Detail.PAGE
+    wide_out: int | None = None
+    wide_err: int | None = None
 
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
@@ -67,6 +70,7 @@ class Screen:
     def show(self, text: str) -> None:
         """Part of the document that was asked for. Raises JournalProblem where it can't be written."""
         whole = text if text.endswith("\n") or not text else f"{text}\n"
+        whole = fit(whole, self.wide_out) if self.form == "text" else whole
         # With `--format github` commands to the CI server are what was asked for.
         self.stream((whole if self.form == "github" else inert(whole),))
 
@@ -109,17 +113,22 @@ class Screen:
 
     def warn(self, problems: Problems, file: str) -> None:
         """What validating a file warns of, in a few lines."""
-        if problems:
+        if problems and not self.quiet:
             from kiejobs.reports.diagnostics import warnings_text  # noqa: PLC0415 - most have none
 
             self.say(warnings_text(problems, file, color=self.color_err))
 
     def say(self, text: str) -> None:
         """Something for a person, in addition to the document; without a reader nothing happens."""
-        for stream, words in ((self.out, ""), (self.err, f"{inert(text)}\n")):
+        for stream, words in ((self.out, ""), (self.err, f"{inert(fit(text, self.wide_err))}\n")):
             with suppress(OSError):
                 stream.write(words)
                 stream.flush()
+
+    def note(self, text: str) -> None:
+        """As `say`, for what is neither a result nor an error."""
+        if not self.quiet:
+            self.say(text)
 
     def refuse(self, error: KiejobsError) -> None:
         """What is wrong, for a person: all problems of a file, or a message and a hint."""

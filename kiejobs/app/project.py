@@ -202,13 +202,13 @@ def open_workspace(where: Locations, file: str = "") -> Workspace:
 def mention_two_ledgers(space: Workspace, screen: Screen) -> None:
     """For those who buy nothing."""
     if problem := space.two_ledgers():
-        screen.say(f"note: {sanitize(problem.message)}\n  help: {sanitize(problem.hint or '')}")
+        screen.note(f"note: {sanitize(problem.message)}\n  help: {sanitize(problem.hint or '')}")
 
 
 def mention_trouble(space: Workspace, screen: Screen) -> None:
     """After the ledger was read or published: what keeps it from being what others see."""
     if space.store.trouble:
-        screen.say(f"note: {sanitize(space.store.trouble)}")
+        screen.note(f"note: {sanitize(space.store.trouble)}")
 
 
 def mention_refusal(space: Workspace, screen: Screen) -> None:
@@ -219,7 +219,7 @@ def mention_refusal(space: Workspace, screen: Screen) -> None:
         space.store.require_current()
     except (StalePlan, JournalProblem) as problem:
         hint = f" ({problem.hint})" if problem.hint else ""
-        screen.say(f"note: `kiejobs run` would refuse: {sanitize(problem.message)}{sanitize(hint)}")
+        screen.note(f"note: `kiejobs run` would refuse: {sanitize(problem.message)}{sanitize(hint)}")
 
 
 def _strays(

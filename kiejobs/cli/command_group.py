@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from kiejobs import __version__
 
@@ -42,6 +43,7 @@ def change_folder(context: click.Context, _: click.Parameter, folders: tuple[str
 
 
 _FOLDER = f"{__name__}.folder"
+_NARROWEST = 40  # columns: what claims to be narrower gets lines of that
 FOLDER: dict[str, Any] = {
     "multiple": True, "metavar": "DIR", "is_eager": True, "callback": change_folder,
     "help": "Run as if started in DIR.",
@@ -49,8 +51,53 @@ FOLDER: dict[str, Any] = {
 _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=_HELP, no_args_is_help=True)
+def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
+    """For what may stand before a verb and behind it."""
+    if value and option.name == "no_color":
+        os.environ["NO_COLOR"] = "1"  # what reports an error, at the end, has no flags any more
+    if value:
+        context.meta[f"{__name__}.{option.name}"] = True
+
+
+def _spoken(*, hidden: bool) -> Callable[[Command], Command]:
+    """How to speak: the flags that every command takes, on either side of the verb."""
+    flags = {
+        ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
+        ("-v", "--verbose"): "List every job, where one line would stand for many.",
+        ("--no-color",): "Use no colours; also NO_COLOR.",
+        ("--json",): "Print JSON on stdout: short for --format json.",
+    }
+
+    def decorate(command: Command) -> Command:
+        for names, words in reversed(flags.items()):
+            variable = f"KIEJOBS_{names[-1][2:].upper().replace('-', '_')}"
+            command = click.option(
+                *names, is_flag=True, expose_value=False, callback=_keep, help=words, hidden=hidden,
+                envvar=variable, show_envvar=False,
+            )(command)  # fmt: skip
+        return command
+
+    return decorate
+
+
+class _Verb(click.Command):
+    """A command whose help names the flags that all of them take."""
+
+    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write_text(
+            "Every command takes -q, -v, --no-color, --json and -C DIR too: `kiejobs --help`."
+        )
+
+
+class _Door(click.Group):
+    command_class = _Verb
+    group_class = type
+
+
+@click.group(cls=_Door, context_settings=_HELP, no_args_is_help=True)
 @click.option("-C", "directory", expose_value=False, **FOLDER)
+@_spoken(hidden=False)
 @click.version_option(__version__, prog_name="kiejobs")
 def door() -> None:
     """Buy pay-per-clip generative video from YAML job files: never pay twice, never lose a taskId.
@@ -92,9 +139,16 @@ def verb_of(module: str) -> Callable[[Callable[[], None]], Callable[..., object]
 # --- the terminal ----------------------------------------------------------------------------------
 
 
-def make_screen(form: str = "text", outs: tuple[str, ...] = ()) -> Screen:
-    """Colours and a live display only on a terminal, and not where NO_COLOR is set."""
+def make_screen(
+    form: str = "text",
+    outs: tuple[str, ...] = (),
+    *,
+    summary: bool = False,
+    full: bool = False,
+) -> Screen:
+    """Colours and a live display only on a terminal, and not where NO_COLOR is set. Raises UsageError."""
     from kiejobs.app.output import Screen
+    from kiejobs.reports.terminal import Detail
 
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -102,6 +156,12 @@ def make_screen(form: str = "text", outs: tuple[str, ...] = ()) -> Screen:
             encoding = stream.encoding if stream.isatty() else "utf-8"
             with suppress(OSError):  # it flushes first, maybe onto a full disk
                 stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    context = click.get_current_context(silent=True)
+    quiet, verbose, json = (_is_kept(name, context) for name in ("quiet", "verbose", "json"))
+    for one, other, said in ((quiet, verbose, "-q and -v"), (summary, full, "--summary and --full")):
+        if one and other:
+            raise click.UsageError(f"{said} exclude each other", context)
+    short, long = summary or (quiet and not full), full or (verbose and not summary)
     return Screen(
         out=sys.stdout,
         err=sys.stderr,
@@ -110,9 +170,40 @@ def make_screen(form: str = "text", outs: tuple[str, ...] = ()) -> Screen:
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         ask=_ask if sys.stdin.isatty() else None,
         leave=_leave,
-        form=form,
+        form=_as_json(form, context) if json and context else form,
         outs=outs,
+        quiet=quiet,
+        verbose=verbose,
+        detail=Detail.SUMMARY if short else Detail.FULL if long else Detail.PAGE,
+        wide_out=_columns(sys.stdout),
+        wide_err=_columns(sys.stderr),
     )
+
+
+def _is_kept(name: str, context: click.Context | None) -> bool:
+    return context is not None and f"{__name__}.{name}" in context.meta
+
+
+def _as_json(form: str, context: click.Context) -> str:
+    """`--json`. Raises UsageError where the verb has none, or another format is named as well."""
+    flags = {option.name: option for option in context.command.params}
+    kind = getattr(flags.get("form"), "type", None)
+    if not isinstance(kind, click.Choice) or "json" not in kind.choices:
+        raise click.UsageError(f"`{context.command_path}` has no JSON output", context)
+    if form not in {"text", "json"} and context.get_parameter_source("form") is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--json and --format {form} exclude each other", context)
+    return "json"
+
+
+def _columns(stream: TextIO) -> int | None:
+    """How wide a terminal is; what goes elsewhere has no width, unless COLUMNS says one."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdecimal() and int(said) > 0:
+        return max(int(said), _NARROWEST)
+    try:
+        return max(os.get_terminal_size(stream.fileno()).columns, _NARROWEST) if stream.isatty() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _colors(stream: TextIO) -> bool:
@@ -139,4 +230,5 @@ def _leave(last_words: str) -> None:
     os._exit(ExitCode.INTERRUPTED)
 
 
-SCREEN = given("screen", make_screen)
+def SCREEN(command: Command) -> Command:  # noqa: N802 - a decorator like those in options.py
+    return _spoken(hidden=True)(given("screen", make_screen)(command))

@@ -105,12 +105,13 @@ def _failed(error: BaseException) -> int:
     import click  # noqa: PLC0415 - behind an error
 
     from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
-    from kiejobs.reports.terminal import inert  # noqa: PLC0415 - as above
 
     if isinstance(error, click.ClickException):
         words = io.StringIO()
         error.show(words)  # it quotes names of files, which may be a stranger's
-        click.echo(inert(words.getvalue()), err=True, nl=False)
+        from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - as above
+
+        make_screen().say(words.getvalue().rstrip("\n"))
         return ExitCode.INVALID
     if isinstance(error, click.Abort | KeyboardInterrupt):
         click.echo("interrupted", err=True)

@@ -37,7 +37,7 @@ def lock(wanted: JobFileOptions, files: Sequence[str], screen: Screen) -> ExitCo
         _lock(loaded, screen)
     if len(every) > 1:
         jobs = sum(len(one.expansion.jobs) for one in every)
-        screen.say(f"{plural(len(every), 'job file')}: {plural(jobs, 'job')} locked")
+        screen.note(f"{plural(len(every), 'job file')}: {plural(jobs, 'job')} locked")
     return ExitCode.DONE
 
 
@@ -51,4 +51,4 @@ def _lock(loaded: LoadedJobFile, screen: Screen) -> None:
     there = read_source(str(path)).data if path.exists() else None
     if there != data:
         write(path, data)
-    screen.say(locked_text(str(path), made, written=there != data))
+    screen.note(locked_text(str(path), made, written=there != data))

@@ -169,7 +169,7 @@ def export(
     if out == space.folder.name or path.is_dir() or not path.suffix:
         path /= name
     write(path, text.encode("utf-8", "surrogatepass"))
-    screen.say(f"wrote {path}: {count}")
+    screen.note(f"wrote {path}: {count}")
     return ExitCode.DONE
 
 

@@ -250,7 +250,7 @@ def _plan(
         history = space.store.read()
     for record in unfinished_runs(history, space):
         name, at = sanitize(record.run_id), moment(record.outline[-1].at)
-        screen.say(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
+        screen.note(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
     ledger = history.ledger(space.origin)
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
@@ -290,7 +290,7 @@ def _approve(
     if buys and not how.allow_behind and not space.sandbox:
         _require_lasting(space)
         for unknown in space.store.require_current():
-            screen.say(unknown)
+            screen.note(unknown)
     if approval is not None:
         from kiejobs.app.approve import require_approved  # noqa: PLC0415 - most approve here
 

@@ -11,6 +11,7 @@ import shlex
 import unicodedata
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from functools import partialmethod
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -19,6 +20,15 @@ from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+class Detail(StrEnum):
+    """How much of a table is shown: its sums; a page, where lines that are alike are one; every line."""
+
+    SUMMARY = "summary"
+    PAGE = "page"
+    FULL = "full"
+
 
 REHEARSED = " - a rehearsal, nothing is paid"
 """Added to headlines, so that nobody takes a rehearsal's credits for money."""
@@ -32,6 +42,10 @@ _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))(\s*)::")
 _PART_OF_A_WORD = re.compile(r"\w+$")
 _CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
+_GAP = re.compile(r"\S {2,}(?=\S)")
+_WORD = re.compile(r"( *)([^ ]+)")
+_ARGUMENT = re.compile(r"( *)((?:'[^']*'|[^ '])+)")
+_PART = re.compile(r"[^,/&?;\u2e80-\U0003ffff]*[,/&?;\u2e80-\U0003ffff]|.+")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -119,6 +133,70 @@ def columns(rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset(
         "  ".join(pad(cell, widths[at], right=at in right) for at, cell in enumerate(row)).rstrip()
         for row in table
     ]
+
+
+def fit(text: str, wide: int | None) -> str:
+    """Lines of at most `wide` columns, broken between words; a shown command so that it can still be copied.
+
+    What goes on below a line is indented, as far as its last cell where that is near. A word that is wider than a
+    line is broken behind a comma or a slash, or not at all.
+    """
+    if wide is None:
+        return text
+    lines = text.split("\n")
+    return "\n".join(
+        line if len(line) <= wide // 2 or width(line) <= wide else _broken(line, wide) for line in lines
+    )
+
+
+def _broken(line: str, wide: int) -> str:
+    plain = _OURS.sub("", line)
+    lead = len(plain) - len(plain.lstrip(" "))
+    is_command = lead > 0 and plain[lead:].startswith("kiejobs ")
+    cells = [gap.end() for gap in _GAP.finditer(plain) if lead < gap.end() <= wide // 3]
+    hang = cells[-1] if cells else min(lead + (4 if is_command else 2), wide // 3)
+    end, room = (" \\", wide - 2) if is_command else ("", wide)
+    lines, taken, started = [""], 0, False
+    for gap, word in _WORD.findall(line) if not is_command else _ARGUMENT.findall(line):
+        for number, part in enumerate([word] if is_command else _parts(word, wide - hang)):
+            blank = "" if number else gap
+            if started and taken + len(blank) + width(part) > room:
+                lines[-1] += end
+                lines.append(" " * hang)
+                taken, blank = hang, ""
+            lines[-1] += blank + part
+            taken += len(blank) + width(part)
+            started = True
+    return "\n".join(lines)
+
+
+def _parts(word: str, room: int) -> list[str]:
+    """A word that is wider than any line, where it may be broken; CJK is written without blanks."""
+    return [word] if width(word) <= room else _PART.findall(word)
+
+
+def table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    wide: int | None,
+) -> list[str]:
+    """`columns` below their heads. Where they are wider than `wide`, those with nothing in them are left out;
+    where that does not help, each row is a name and what it has below it.
+    """
+    lines = columns([head, *rows], right=right)
+    if wide is None or max(map(width, lines)) <= wide:
+        return lines
+    said = [at for at in range(len(head)) if not at or any(row[at] not in {"", "0", "-"} for row in rows)]
+    lines = columns(
+        [[row[at] for at in said] for row in (head, *rows)],
+        right=frozenset(number for number, at in enumerate(said) if at in right),
+    )
+    if max(map(width, lines)) <= wide:
+        return lines
+    below = ["; ".join(f"{head[at]} {row[at]}" for at in said[1:] if row[at]) for row in rows]
+    return ["", *(line for row, words in zip(rows, below, strict=True) for line in (row[0], f"  {words}"))]
 
 
 def quoted(word: str) -> str:
