@@ -48,7 +48,7 @@ from kiejobs.core.plan.plan import (
 from kiejobs.core.plan.policy import HELD, Policy, breaches
 from kiejobs.core.urls import bare
 from kiejobs.reports.checks import breaches_text, changes_text, drift_text
-from kiejobs.reports.plan import diff_lines
+from kiejobs.reports.diff import diff_lines
 from kiejobs.reports.terminal import Paint, plural, quoted, sanitize
 
 if TYPE_CHECKING:

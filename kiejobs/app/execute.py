@@ -13,6 +13,7 @@ import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -303,7 +304,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
-    screen.answer(report_document, report_text, view)
+    text = partial(report_text, detail=screen.detail, wide=screen.wide_out)
+    screen.answer(report_document, text, view)
     if screen.outs or screen.several:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
@@ -315,7 +317,7 @@ def _write_reports(view: RunView, screen: Screen) -> None:
     """`-o FILE`: of all runs of this command so far, since it may buy several job files."""
     screen.reports.append(view)
     for path, form in files_by_ending(screen.outs, REPORT_FORMS):
-        write(path, reports_in(form, screen.reports))
+        write(path, reports_in(form, screen.reports, detail=screen.detail))
 
 
 def mention_others(

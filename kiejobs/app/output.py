@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Timer
 from time import monotonic
-from typing import TYPE_CHECKING, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import Cancelled, InvalidJobFile, JournalProblem, UsageProblem
@@ -59,6 +59,11 @@ class Screen:
     detail: Detail = Detail.PAGE
     wide_out: int | None = None
     wide_err: int | None = None
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """How text is to look on stdout: its `color`, its `detail`, and how `wide` it may be."""
+        return {"color": self.color_out, "detail": self.detail, "wide": self.wide_out}
 
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
@@ -135,7 +140,11 @@ class Screen:
         if isinstance(error, InvalidJobFile):
             from kiejobs.reports.diagnostics import diagnostics_text  # noqa: PLC0415 - behind an error
 
-            self.say(diagnostics_text(error.problems, error.problems.lines, color=self.color_err))
+            self.say(
+                diagnostics_text(
+                    error.problems, error.problems.lines, color=self.color_err, wide=self.wide_err
+                )
+            )
             return
         if isinstance(error, Cancelled):  # which is no error
             self.say(sanitize(error.message))

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.project.root import below_checkout, find_root
 from kiejobs.core.diagnostics import UsageProblem
@@ -320,8 +320,8 @@ def _one(values: set[Decimal | None]) -> Decimal | None:
     return values.pop() if len(values) == 1 else None
 
 
-def plans_in(form: str, plans: PlansView, *, color: bool = False) -> str:
-    """With a line break at its end. Of one file it is that file's plan and nothing else."""
+def plans_in(form: str, plans: PlansView, **look: Any) -> str:
+    """With a line break at its end; `look` is how text is to be: its `color`, `detail` and `wide`. Of one job file it is that file's plan and nothing else."""
     views = plans.views
     is_one = len(views) == 1 and not plans.refused
     if form == "json":
@@ -331,4 +331,4 @@ def plans_in(form: str, plans: PlansView, *, color: bool = False) -> str:
         from kiejobs.reports.markdown import plan_markdown, plans_markdown  # noqa: PLC0415 - only if asked for
 
         return plan_markdown(views[0]) if is_one else plans_markdown(plans)
-    return f"{plan_text(views[0], color=color) if is_one else plans_text(plans, color=color)}\n"
+    return f"{plan_text(views[0], **look) if is_one else plans_text(plans, **look)}\n"

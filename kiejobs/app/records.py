@@ -6,9 +6,10 @@ that expire first ahead. Touches: the output folder, by reading.
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
@@ -79,7 +80,10 @@ def view_of(
     """
     file = document["source"] and document["source"]["file"]
     seen = {at.event.attempt_id for at in record.events if isinstance(at.event, e.Succeeded)}
-    own, settled = [], []
+    own, settled, campaign = [], [], document["campaign"]
+    states: Counter[State | None] = Counter()
+    for attempt in ledger.current():
+        states[attempt.state] += campaign is not None and attempt.is_of(campaign)
     for attempt in ledger.attempts():
         is_own = attempt.run_id == record.run_id
         own += [attempt] if is_own else []
@@ -91,7 +95,8 @@ def view_of(
         exit_code=exit_code,
         attempts=own,
         settled=settled,
-        of_campaign=None if document["campaign"] is None else ledger.committed(document["campaign"]),
+        of_campaign=None if campaign is None else ledger.committed(campaign),
+        states_of_campaign=states,
         flag=space.flag,
         typed=None if file is None else space.typed(space.root.seen(file)),
         rehearsal=space.sandbox,
@@ -122,13 +127,17 @@ def is_of(record: CheckRecord, attempt: Attempt) -> bool:
 REPORT_FORMS = ("text", "json", "junit", "markdown")
 
 
-def reports_in(form: str, views: Sequence[RunView], *, color: bool = False) -> str:
-    """Reports one after the other, with a line break at the end; of several, JSON is a list of them."""
+def reports_in(form: str, views: Sequence[RunView], **look: Any) -> str:
+    """Reports one after the other, with a line break at the end; of several, JSON is a list of them.
+
+    `look` is how text is to be: its `color`, `detail` and `wide`.
+    """
     from kiejobs.reports.documents import json_text  # noqa: PLC0415 - only who reports, as below
     from kiejobs.reports.run.report import report_document, report_junit, report_text, reports_sum  # noqa: PLC0415
 
     if form == "text":
-        texts = [f"{report_text(view, color=color)}\n" for view in views]
+        texts = [f"{report_text(view, **look)}\n" for view in views]
+        color = look.get("color", False)
         return "\n".join([*texts, *([f"{reports_sum(views, color=color)}\n"] if len(views) > 1 else [])])
     if form == "json":
         documents = list(map(report_document, views))

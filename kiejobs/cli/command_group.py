@@ -59,45 +59,31 @@ def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:
         context.meta[f"{__name__}.{option.name}"] = True
 
 
-def _spoken(*, hidden: bool) -> Callable[[Command], Command]:
-    """How to speak: the flags that every command takes, on either side of the verb."""
-    flags = {
-        ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
-        ("-v", "--verbose"): "List every job, where one line would stand for many.",
-        ("--no-color",): "Use no colours; also NO_COLOR.",
-        ("--json",): "Print JSON on stdout: short for --format json.",
-    }
-
-    def decorate(command: Command) -> Command:
-        for names, words in reversed(flags.items()):
-            variable = f"KIEJOBS_{names[-1][2:].upper().replace('-', '_')}"
-            command = click.option(
-                *names, is_flag=True, expose_value=False, callback=_keep, help=words, hidden=hidden,
-                envvar=variable, show_envvar=False,
-            )(command)  # fmt: skip
-        return command
-
-    return decorate
-
-
-class _Verb(click.Command):
-    """A command whose help names the flags that all of them take."""
-
-    def format_epilog(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        formatter.write_paragraph()
-        formatter.write_text(
-            "Every command takes -q, -v, --no-color, --json and -C DIR too: `kiejobs --help`."
-        )
+_SPOKEN = {
+    ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
+    ("-v", "--verbose"): "List every job, where one line would stand for many.",
+    ("--no-color",): "Use no colours; also NO_COLOR.",
+    ("--json",): "Print JSON on stdout: short for --format json.",
+}
+"""How to speak: the flags that every command takes, on either side of the verb."""
 
 
 class _Door(click.Group):
-    command_class = _Verb
     group_class = type
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        for flags, words in _SPOKEN.items():
+            variable = f"KIEJOBS_{flags[-1][2:].upper().replace('-', '_')}"
+            cmd.params.append(
+                click.Option(flags, is_flag=True, expose_value=False, callback=_keep, help=words, hidden=True,
+                             envvar=variable)
+            )  # fmt: skip
+        cmd.epilog = "Every command takes -q, -v, --no-color, --json and -C DIR too: `kiejobs --help`."
+        super().add_command(cmd, name)
 
 
 @click.group(cls=_Door, context_settings=_HELP, no_args_is_help=True)
 @click.option("-C", "directory", expose_value=False, **FOLDER)
-@_spoken(hidden=False)
 @click.version_option(__version__, prog_name="kiejobs")
 def door() -> None:
     """Buy pay-per-clip generative video from YAML job files: never pay twice, never lose a taskId.
@@ -105,6 +91,12 @@ def door() -> None:
     Write a job file, review the plan, run it. Every flag can also be set by an environment variable
     KIEJOBS_<FLAG>; the API key is read from KIE_API_KEY.
     """
+
+
+for _flags, _words in _SPOKEN.items():
+    door.params.insert(
+        -1, click.Option(_flags, is_flag=True, expose_value=False, callback=_keep, help=_words)
+    )
 
 
 def given(name: str, make: Callable[..., object]) -> Callable[[Command], Command]:
@@ -157,7 +149,8 @@ def make_screen(
             with suppress(OSError):  # it flushes first, maybe onto a full disk
                 stream.reconfigure(encoding=encoding, errors="backslashreplace")
     context = click.get_current_context(silent=True)
-    quiet, verbose, json = (_is_kept(name, context) for name in ("quiet", "verbose", "json"))
+    kept = context.meta if context else {}
+    quiet, verbose = f"{__name__}.quiet" in kept, f"{__name__}.verbose" in kept
     for one, other, said in ((quiet, verbose, "-q and -v"), (summary, full, "--summary and --full")):
         if one and other:
             raise click.UsageError(f"{said} exclude each other", context)
@@ -170,7 +163,7 @@ def make_screen(
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         ask=_ask if sys.stdin.isatty() else None,
         leave=_leave,
-        form=_as_json(form, context) if json and context else form,
+        form=_as_json(form, context) if context and f"{__name__}.json" in kept else form,
         outs=outs,
         quiet=quiet,
         verbose=verbose,
@@ -178,10 +171,6 @@ def make_screen(
         wide_out=_columns(sys.stdout),
         wide_err=_columns(sys.stderr),
     )
-
-
-def _is_kept(name: str, context: click.Context | None) -> bool:
-    return context is not None and f"{__name__}.{name}" in context.meta
 
 
 def _as_json(form: str, context: click.Context) -> str:
@@ -230,5 +219,4 @@ def _leave(last_words: str) -> None:
     os._exit(ExitCode.INTERRUPTED)
 
 
-def SCREEN(command: Command) -> Command:  # noqa: N802 - a decorator like those in options.py
-    return _spoken(hidden=True)(given("screen", make_screen)(command))
+SCREEN = given("screen", make_screen)

@@ -202,7 +202,6 @@ def _job_file(context: click.Context) -> str:
 
 FILES = click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 MAYBE_FILES = click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
-MAYBE_FILE = click.argument("file", metavar="[JOBFILE]", default="", is_eager=True)
 RUNS = click.argument("names", metavar="[RUN|JOBFILE]...", nargs=-1, **completed("run_ids"))
 RUN = click.argument("run_id", metavar="[RUN]", required=False, **completed("run_ids"))
 JOB_FILE = given("wanted", JobFileOptions)
@@ -269,6 +268,11 @@ VARIABLES = stacked(
     flag("--vars-file", "vars_files", multiple=True, metavar="FILE", help="Set variables from a YAML file."),
     flag("--max-jobs", type=click.IntRange(min=1), help="Raise the job file's limits.max_jobs; may exceed 100,000."),
 )  # fmt: skip
+
+DETAIL = stacked(
+    flag("--summary", is_flag=True, help="Show only totals; no line for each job."),
+    flag("--full", is_flag=True, help="List every job, also where many are alike."),
+)
 
 CHOICE = stacked(SELECT, VARIABLES)
 

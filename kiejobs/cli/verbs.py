@@ -104,6 +104,7 @@ def lock() -> None:
     "--comment", is_flag=True, help="Create or update one comment on the pull request (GitHub and GitLab CI)."
 )
 @flag("--storyboard", type=o.web_address, metavar="URL", help="Link this gallery in the comment.")
+@o.DETAIL
 @out_flag(
     help="Also write to FILE, in the format of its extension: .json for `run --plan`, .md, .txt or .digest."
 )
@@ -133,6 +134,7 @@ def plan() -> None:
 @o.HEARING
 @o.FOLDERS
 @o.REHEARSAL
+@o.DETAIL
 @out_flag(help="Also write the report to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
@@ -164,6 +166,7 @@ def run(
 @o.FOLLOWING
 @o.FOLDERS
 @o.REHEARSAL
+@o.DETAIL
 @out_flag(help="Also write the report to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag()
 @o.JOB_FILE
@@ -207,7 +210,7 @@ def worker() -> None:
 
 
 @door.command(short_help="Show what is in flight and what is in doubt.")
-@o.MAYBE_FILE
+@o.MAYBE_FILES
 @o.SELECT
 @o.FOLDERS
 @flag(
@@ -218,7 +221,10 @@ def worker() -> None:
 @format_flag()
 @verb_of("status")
 def status() -> None:
-    """Show what is in flight, in doubt or not collected, and what it costs. Needs no network."""
+    """Show what is in flight, in doubt or not collected, and what it costs. Needs no network.
+
+    With job files, or folders of them, of each of their campaigns, and of all together.
+    """
 
 
 @door.command(short_help="Explain why the plan does what it does with a job.")
@@ -271,6 +277,7 @@ def runs() -> None:
 @o.RUNS
 @o.SELECT
 @o.FOLDERS
+@o.DETAIL
 @out_flag(help="Write to FILE, in the format of its extension: .json, .md, .xml or .txt.")
 @format_flag("junit", "markdown")
 @verb_of("report")

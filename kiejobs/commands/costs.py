@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.models import required_prices
@@ -125,7 +125,7 @@ def costs(
     if screen.form == "csv":
         screen.stream(costs_csv(view))
     else:
-        screen.answer(costs_document, costs_text, view)
+        screen.answer(costs_document, partial(costs_text, wide=screen.wide_out), view)
     return ExitCode.DONE
 
 

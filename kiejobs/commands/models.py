@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def models_show(model: str, screen: Screen) -> ExitCode:
     if spec is None:
         raise InvalidJobFile(known.problems())
     view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
-    screen.answer(show_document, show_text, view)
+    screen.answer(show_document, partial(show_text, wide=screen.wide_out), view)
     return _concluded(known.problems(), screen)
 
 
@@ -102,7 +103,7 @@ def _views(known: KnownModels) -> Iterator[ModelView]:
 
 def _concluded(problems: Problems, screen: Screen) -> ExitCode:
     if problems:
-        screen.say(diagnostics_text(problems, problems.lines, color=screen.color_err))
+        screen.say(diagnostics_text(problems, problems.lines, color=screen.color_err, wide=screen.wide_err))
     return ExitCode.INVALID if problems.fatal else ExitCode.DONE
 
 

@@ -73,7 +73,7 @@ def plan(
     planned, refused = _plans(files, wanted, where, how, screen)
     shown = plans_view([one.view for one in planned], [one.made for one in planned], how.budget, refused)
     if planned:
-        screen.show(plans_in(screen.form, shown, color=screen.color_out))
+        screen.show(plans_in(screen.form, shown, **screen.look))
     elif not refused:
         why = f"is unchanged since {how.since}" if how.since else "holds no job file"
         screen.say(f"{sanitize(', '.join(files))} {why}: no plan")
@@ -185,7 +185,7 @@ def _write_files(shown: PlansView, planned: Sequence[_Planned], retry: Sequence[
         elif kind == "digest" and not shown.refused:
             write(path, f"{shown.whole.totals.digest}\n")
         elif planned and kind != "digest":
-            write(path, plans_in(kind, shown))
+            write(path, plans_in(kind, shown, detail=screen.detail))
 
 
 def _require_all(refused: Sequence[tuple[str, KiejobsError]]) -> None:

@@ -48,9 +48,9 @@ def report(names: Sequence[str], where: Locations, screen: Screen, select: Seque
     unique = {record.run_id: record for record in records}.values()
     views = [_view(record, history, space, select) for record in unique]
     for path, kind in targets:
-        write(path, reports_in(kind, views))
+        write(path, reports_in(kind, views, detail=screen.detail))
     if not targets or screen.form != "text":
-        screen.show(reports_in(screen.form, views, color=screen.color_out))
+        screen.show(reports_in(screen.form, views, **screen.look))
     return ExitCode.DONE
 
 

@@ -266,7 +266,7 @@ def _plan(
     view = plan_view(loaded, space, ledger, made, left)
     if shown:
         tell, color = _teller(screen)
-        tell(plan_text(view, color=color))
+        tell(plan_text(view, **{**screen.look, "color": color}))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
 

@@ -39,7 +39,13 @@ def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> 
     with screen.busy(READING):
         lines = _lines(space.store.read(), campaigns)
     mention_trouble(space, screen)
-    text = partial(runs_text, older=max(len(lines) - limit, 0), place=space.store.name, flag=space.flag)
+    text = partial(
+        runs_text,
+        older=max(len(lines) - limit, 0),
+        place=space.store.name,
+        flag=space.flag,
+        wide=screen.wide_out,
+    )
     screen.answer(runs_document, text, [line() for line in lines[:limit]])
     return ExitCode.DONE
 

@@ -1,6 +1,6 @@
-"""`kiejobs status [FILE]`: what is open, in doubt, not collected. No key, no network.
+"""`kiejobs status [FILE]...`: what is open, in doubt, not collected. No key, no network.
 
-In: the journals; a job file narrows them to one campaign. Out: a summary. Touches: disk.
+In: the journals; job files narrow them to their campaigns. Out: a summary of each, and of all. Touches: disk.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_works
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
-from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text
+from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text, statuses_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt
 
 
 def status(
-    file: str | None,
+    files: Sequence[str],
     where: Locations,
     screen: Screen,
     *,
@@ -35,41 +36,56 @@ def status(
     expiring: float | None,
     select: Sequence[str] = (),
 ) -> ExitCode:
-    """`expiring`: report what the vendor deletes within that many seconds."""
-    space = open_workspace(where, file or "")
+    """Of each campaign that job files name, then of all of them; `expiring`: report what the vendor deletes within that many seconds."""
+    space = open_workspace(where, files[0] if files else "")
     mention_two_ledgers(space, screen)
+    campaigns: list[str] = []
+    if files:
+        from kiejobs.app.select import campaigns_of  # noqa: PLC0415 - slow to import, and mostly all is shown
+
+        campaigns = list(campaigns_of(files))
     with screen.busy(READING):
-        view = _view(space, file, select, expiring)
+        history = space.store.read()
+        of_each = partial(_view, space, history, files=files, select=select, expiring=expiring)
+        whole = of_each(campaigns)
     mention_trouble(space, screen)
-    text = partial(status_text, flag=space.flag, rehearsal=space.sandbox)
-    screen.answer(status_document, text, view)
+    text = partial(status_text, flag=space.flag, rehearsal=space.sandbox, detail=screen.detail)
+    if len(campaigns) < 2:
+        screen.answer(status_document, text, whole)
+    else:
+        views = [of_each([campaign]) for campaign in campaigns]
+        texts = partial(statuses_text, text=text, whole=whole)
+        screen.answer(lambda views: list(map(status_document, views)), texts, views)
     if not exit_code:
         return ExitCode.DONE
-    if view.in_doubt or view.conflicts:
+    if whole.in_doubt or whole.conflicts:
         return ExitCode.IN_DOUBT
-    return ExitCode.STILL_RUNNING if view.open else ExitCode.DONE
+    return ExitCode.STILL_RUNNING if whole.open else ExitCode.DONE
 
 
-def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: float | None) -> StatusView:
-    campaign = None
-    if file:
-        from kiejobs.app.select import campaign_of  # noqa: PLC0415 - slow to import, and mostly all is shown
-
-        campaign = campaign_of(file)
-    history = space.store.read()
+def _view(
+    space: Workspace,
+    history: History,
+    campaigns: Sequence[str],
+    *,
+    files: Sequence[str],
+    select: Sequence[str],
+    expiring: float | None,
+) -> StatusView:
+    """Of some campaigns, or of all where none is named."""
     ledger = history.ledger(space.origin)
-    everywhere = list(ledger.attempts(campaign))
+    everywhere = [one for one in ledger.attempts() if not campaigns or any(map(one.is_of, campaigns))]
     if select:
         from kiejobs.app.select import chosen  # noqa: PLC0415 - as above
 
-        everywhere = list(filter(chosen(select, [file] if file else [], space, ledger), everywhere))
+        everywhere = list(filter(chosen(select, files, space, ledger), everywhere))
     counting = {attempt.attempt_id for attempt in ledger.current()}
     mine = [attempt for attempt in everywhere if attempt.attempt_id in counting]
     open_ = [attempt for attempt in mine if attempt.is_open]
     space.look_ahead(mine)
     due = [attempt for attempt in mine if _is_due(space, attempt)]
     return StatusView(
-        campaign=campaign,
+        campaign=", ".join(campaigns) or None,
         origin=space.origin,
         counts={state.value: [one.state for one in mine].count(state) for state in State},
         open=open_,
@@ -81,9 +97,7 @@ def _view(space: Workspace, file: str | None, select: Sequence[str], expiring: f
         callbacks=sorted(a.times["called"] for a in everywhere if "called" in a.times),
         price_drifts=latest_price_drifts(everywhere),
         now=space.clock().now(),
-        committed=sum((one.committed for one in everywhere), Decimal(0))
-        if select
-        else ledger.committed(campaign),
+        committed=sum((one.committed for one in everywhere), Decimal(0)),
         runs=sorted(ledger.runs),
         live_runs=sorted(history.live_runs),
     )

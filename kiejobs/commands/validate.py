@@ -63,7 +63,7 @@ def validate(
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
         if screen.form == "text" and (at.problems or refusal is None):
-            screen.say(_text(at, color=screen.color_err))
+            screen.say(_text(at, color=screen.color_err, wide=screen.wide_err))
     if not looked and files:
         raise nothing_selected(wanted.select, others)
     if not looked:
@@ -128,8 +128,8 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
     return json_text(documents if many else documents[0]) + "\n"
 
 
-def _text(at: CheckedFile, *, color: bool = False) -> str:
-    told = [diagnostics_text(at.problems, at.problems.lines, color=color)] if at.problems else []
+def _text(at: CheckedFile, *, color: bool = False, wide: int | None = None) -> str:
+    told = [diagnostics_text(at.problems, at.problems.lines, color=color, wide=wide)] if at.problems else []
     if at.jobs is not None:
         told.append(f"{sanitize(at.file)} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)

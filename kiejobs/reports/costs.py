@@ -21,6 +21,7 @@ from kiejobs.reports.terminal import (
     price_text,
     sanitize,
     shortened,
+    table,
 )
 
 if TYPE_CHECKING:
@@ -81,14 +82,12 @@ class CostsView:
 # --- text --------------------------------------------------------------------------------------------
 
 
-def costs_text(view: CostsView, *, color: bool = False) -> str:
+def costs_text(view: CostsView, *, color: bool = False, wide: int | None = None) -> str:
     paint = Paint(color)
-    cells = [
-        [view.by, *_HEAD],
-        *([shortened(sanitize(name), _NAME), *_cells(view.rows[name])] for name in view.names),
-    ]
-    table = columns([*cells, ["total", *_cells(view.total)]], right=frozenset(range(1, len(_HEAD) + 1)))
-    lines = [paint.bold(table[0]), *table[1:-1], paint.bold(table[-1]), ""]
+    rows = [[shortened(sanitize(name), _NAME), *_cells(view.rows[name])] for name in view.names]
+    rows.append(["total", *_cells(view.total)])
+    head, *cells, last = table([view.by, *_HEAD], rows, right=frozenset(range(1, len(_HEAD) + 1)), wide=wide)
+    lines = [paint.bold(head), *cells, paint.bold(last), ""]
     return "\n".join([*lines, *_sums(view), *_limits(view.limits, paint)])
 
 

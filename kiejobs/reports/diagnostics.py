@@ -26,18 +26,23 @@ if TYPE_CHECKING:
 
 _FIRST = 3  # warnings that a plan shows
 _WHOLE = 100  # columns up to which a source line is shown in full
-_BEFORE = 50  # columns kept before the caret in a longer one
+_MARGIN = 8  # columns before a source line
 _FAR = 2 * _WHOLE
 _LONGEST = 500  # columns of a message, which may quote what a stranger wrote
 
 
 def diagnostics_text(
-    problems: Iterable[Diagnostic], lines: Mapping[str, Sequence[str]], *, color: bool = False
+    problems: Iterable[Diagnostic],
+    lines: Mapping[str, Sequence[str]],
+    *,
+    color: bool = False,
+    wide: int | None = None,
 ) -> str:
-    """All problems, a blank line apart, then how many there are. `lines` by file name."""
+    """All problems, a blank line apart, then how many there are. `lines` by file name; `wide` is columns of source lines."""
     paint = Paint(color)
     listed = list(problems)
-    blocks = ["\n".join(_block(problem, lines, paint)) for problem in listed]
+    most = min(wide or _WHOLE + _MARGIN, _WHOLE + _MARGIN) - _MARGIN
+    blocks = ["\n".join(_block(problem, lines, paint, most)) for problem in listed]
     return "\n\n".join([*blocks, _sum(listed, paint)])
 
 
@@ -78,7 +83,7 @@ def remarks(problem: Diagnostic) -> Iterator[tuple[str, str]]:
         yield "note", f"{problem.also_words} {place}"
 
 
-def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint) -> Iterator[str]:
+def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint, most: int) -> Iterator[str]:
     place = problem.place
     color = paint.error if problem.severity is Severity.ERROR else paint.warning
     label = color(f"{problem.severity}[{sanitize(problem.code)}]")
@@ -86,7 +91,7 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
     yield f"{label}{where}: {paint.bold(shortened(sanitize(problem.message), _LONGEST))}"
     margin = " " * (len(str(place.line)) if place else 1)
     if place is not None and (line := source_line(place, lines)) is not None:
-        before, behind = _around(line, place.column - 1)
+        before, behind = _around(line, place.column - 1, most)
         bar = paint.gutter("|")
         yield f"{margin} {bar}"
         yield f"{paint.gutter(str(place.line))} {bar} {before}{behind}".rstrip()
@@ -95,14 +100,14 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
         yield f"{margin} {paint.gutter('=')} {paint.bold(kind)}: {sanitize(text)}"
 
 
-def _around(line: str, at: int) -> tuple[str, str]:
-    """The source line up to the caret and from there on, cut where it is long."""
+def _around(line: str, at: int, most: int) -> tuple[str, str]:
+    """The source line up to the caret and from there on, cut to so many columns."""
     # What lies far off is never looked at: a line may be a megabyte long.
     parts = line[max(at - _FAR, 0) : at], line[at : at + _FAR]
     before, behind = (sanitize(part.replace("\t", "    ")) for part in parts)
-    if width(before) + width(behind) > _WHOLE:
-        before = shortened_left(before, _BEFORE)
-    return before, shortened(behind, _WHOLE - width(before))
+    if width(before) + width(behind) > most:
+        before = shortened_left(before, most // 2)
+    return before, shortened(behind, most - width(before))
 
 
 def _sum(problems: Sequence[Diagnostic], paint: Paint) -> str:

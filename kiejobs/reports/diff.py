@@ -1,4 +1,4 @@
-"""Edits of requests for `render --diff`: the same edit of many jobs once, texts word by word.
+"""Edits of requests: fields that differ, the same edit of many jobs once, texts word by word.
 
 In: edits, their totals. Out: `DiffView`, with groups of jobs whose fields differ in the same words; text;
 the document of schemas/documents/render-diff.schema.json. Touches nothing. Texts come from strangers, and
@@ -7,21 +7,24 @@ comparing two can take time by the product of their lengths: all comparisons of 
 
 from __future__ import annotations
 
+import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from functools import cached_property
+from itertools import takewhile
+from operator import eq
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
-from kiejobs.reports.plan import both_words, common
-from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, width
+from kiejobs.reports.terminal import Paint, plural, sanitize, shortened, shortened_left, width
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Diagnostic
     from kiejobs.core.document.nodes import Json
@@ -138,6 +141,47 @@ def _words_of(one: FieldEdit) -> Hashable:
     if one.pieces is None:
         return (one.change.field, canonical(one.change.was), canonical(one.change.now))
     return (one.change.field, *(piece for piece in one.pieces if piece.sign != "="))
+
+
+class SameEdits:
+    """Tells which edits are the same: what went and what came is, wherever that was. Made once for many jobs."""
+
+    def __init__(self) -> None:
+        self._texts = TextDiff()
+        self._known: dict[tuple[str, str], Hashable] = {}
+
+    def key(self, diff: Iterable[FieldChange]) -> Hashable:
+        """Equal for edits that are the same."""
+        return tuple(self._of(change) for change in diff)
+
+    def _of(self, change: FieldChange) -> Hashable:
+        was, now = change.was, change.now
+        if not (isinstance(was, str) and isinstance(now, str)):
+            return change.field, canonical(was), canonical(now)
+        middles = _middles(was, now)
+        if middles not in self._known:
+            pieces = self._texts.pieces(*middles)
+            self._known[middles] = tuple(piece for piece in pieces if piece.sign != "=")
+        return change.field, self._known[middles]
+
+
+def _middles(was: str, now: str) -> tuple[str, str]:
+    """Two texts without the words that both begin and end with; as quick for long texts as for short ones."""
+    before = _common(was, now)
+    while before and was[before - 1].isalnum():
+        before -= 1
+    was, now = was[before:], now[before:]
+    behind = _common(was[::-1], now[::-1])
+    while behind and was[-behind].isalnum():
+        behind -= 1
+    return was[: len(was) - behind], now[: len(now) - behind]
+
+
+def _common(was: str, now: str) -> int:
+    """How many characters both begin with."""
+    return bisect_left(
+        range(1, min(len(was), len(now)) + 1), x=True, key=lambda size: was[:size] != now[:size]
+    )
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -296,3 +340,72 @@ def _joined(pieces: Sequence[Piece]) -> Iterator[Piece]:
             yield from (Piece("-", went), Piece("+", came), piece)
             went = came = ""
     yield from (Piece("-", went), Piece("+", came))
+
+
+# --- fields that differ -----------------------------------------------------------------------------
+
+# On one line each: `prompt: "…slow pour" -> "…fast pour"`. Long texts are cut around the first place where they
+# differ, since prompts run to 10,000 characters.
+
+_REF = re.compile(r"sha256:[0-9a-f]{64}")
+_HASH = len("sha256:") + 12
+_VALUE = 56  # for one value
+_LEAD = 16  # of them for what both have in common before the difference
+
+
+def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
+    """One line for each field, not indented."""
+    lines = []
+    for change in diff:
+        was, now = both_words(change)
+        lines.append(f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}")
+    return lines
+
+
+def both_words(change: FieldChange) -> tuple[str, str]:
+    """Each on one line; texts as JSON has them, long ones cut around where they differ."""
+    was, now = (with_paths(value, change.files or {}) for value in (change.was, change.now))
+    if not (isinstance(was, str) and isinstance(now, str)):
+        return _json(was), _json(now)
+    whole = (_spelled(was), _spelled(now))
+    if max(map(width, whole)) <= _VALUE:
+        return f'"{whole[0]}"', f'"{whole[1]}"'
+    at = common(was, now)
+    return _excerpt(was, at), _excerpt(now, at)
+
+
+def with_paths(value: Json, files: Mapping[str, str]) -> Json:
+    """A request's value with the path of each local file next to the beginning of its hash.
+
+    `files`: paths by reference; without one only the hash.
+    """
+    if isinstance(value, str) and _REF.fullmatch(value):
+        short = value[:_HASH]
+        return f"{files[value]} ({short})" if value in files else short
+    if isinstance(value, list):
+        return [with_paths(item, files) for item in value]
+    if isinstance(value, dict):
+        return {key: with_paths(item, files) for key, item in value.items()}
+    return value
+
+
+def common(was: Sequence[str], now: Sequence[str]) -> int:
+    """How many characters, or words, both begin with."""
+    return sum(takewhile(bool, map(eq, was, now)))
+
+
+def _excerpt(text: str, at: int) -> str:
+    before = ("…" if at > _LEAD else "") + _spelled(text[max(at - _LEAD, 0) : at])
+    behind = _spelled(text[at : at + _VALUE])
+    return f'"{shortened_left(before, _LEAD)}{shortened(behind, _VALUE - _LEAD)}"'
+
+
+def _json(value: Json) -> str:
+    if value is None:
+        return "(absent)"
+    return shortened(sanitize(json.dumps(value, ensure_ascii=False)), _VALUE)
+
+
+def _spelled(text: str) -> str:
+    """As JSON has it, so that a line break or a blank at the end can be seen."""
+    return sanitize(json.dumps(text, ensure_ascii=False)[1:-1])

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.plan.plan import Action
+from kiejobs.reports.diff import diff_lines
 from kiejobs.reports.documents import (
     FORMAT_VERSION,
     attempt_document,
@@ -16,7 +17,7 @@ from kiejobs.reports.documents import (
     money_or_null,
 )
 from kiejobs.reports.picks import decision_document
-from kiejobs.reports.plan import diff_lines, price_entry, prices_words
+from kiejobs.reports.plan import price_entry, prices_words
 from kiejobs.reports.run.view import doubt_steps
 from kiejobs.reports.terminal import (
     Paint,

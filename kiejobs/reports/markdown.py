@@ -17,9 +17,9 @@ from kiejobs.core.picks import YES
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.check_results import bad_lines
 from kiejobs.reports.checks import breaches_text
-from kiejobs.reports.diff import SIGNS, cut
+from kiejobs.reports.diff import SIGNS, both_words, cut
 from kiejobs.reports.picks import count_words
-from kiejobs.reports.plan import both_words, needs_a_look, prices_words, schemas_words
+from kiejobs.reports.plan import needs_a_look, prices_words, schemas_words
 from kiejobs.reports.run.view import JobStatus, doubt_steps, step_lines, steps_after
 from kiejobs.reports.terminal import (
     REHEARSED,

@@ -7,7 +7,6 @@ of at most 80 columns; the documents of schemas/documents/models-{list,show}.sch
 from __future__ import annotations
 
 import json
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from kiejobs.core.document.checked import KIND_WORDS
 from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
-from kiejobs.reports.terminal import Paint, columns, plural, sanitize, shortened
+from kiejobs.reports.terminal import Paint, columns, fit, plural, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -222,8 +221,8 @@ def price_range(price: ModelPrice | None) -> str:
 # --- show ------------------------------------------------------------------------------------------
 
 
-def show_text(model: ModelView, *, color: bool = False) -> str:
-    """Everything about one model, for reading."""
+def show_text(model: ModelView, *, color: bool = False, wide: int | None = None) -> str:
+    """Everything about one model, for reading; `wide` is columns, None for what reads well."""
     paint = Paint(color)
     sources = [
         "; ".join(str(one[key]) for key in ("page", "facts", "date") if key in one) for one in model.sources
@@ -236,7 +235,7 @@ def show_text(model: ModelView, *, color: bool = False) -> str:
         *_section("Sources", sources),
     ]
     blocks = [[paint.bold(block[0]), *block[1:]] for block in blocks]
-    return "\n\n".join("\n".join(block) for block in blocks)
+    return fit("\n\n".join("\n".join(block) for block in blocks), min(wide or WIDE, WIDE))
 
 
 def _head(model: ModelView, paint: Paint) -> list[str]:
@@ -247,7 +246,7 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
         sanitize(model.spec.model),
         sanitize(model.title),
         *([""] if model.description else []),
-        *_wrapped(model.description, ""),
+        *([sanitize(model.description)] if model.description else []),
         "",
         *(f"{paint.dim(name.ljust(5))}  {value}" for name, value in facts),
     ]
@@ -266,8 +265,8 @@ def _fields(
         if field.get("description", "") != field_description(dict(field)):
             texts.append(str(field.get("description", "")))
         texts += [f"note: {note}" for note in notes_of(field)]
-        for text in texts:
-            yield from _wrapped(text, indent + "    ")
+        for text in filter(None, texts):
+            yield f"{indent}    {sanitize(text)}"
         inner = field.get("items", field)
         part = inner.get("properties", {}), inner.get("required", ())
         yield from _fields(*part, paint, depth + 2)
@@ -275,8 +274,7 @@ def _fields(
 
 def _section(title: str, entries: Sequence[str]) -> Iterator[list[str]]:
     if entries:
-        lines = [line for entry in entries for line in _wrapped(entry, "    ", "  - ")]
-        yield [title, *lines]
+        yield [title, *(f"  - {sanitize(entry)}" for entry in entries)]
 
 
 def _price(price: ModelPrice | None) -> list[str]:
@@ -296,21 +294,10 @@ def _price(price: ModelPrice | None) -> list[str]:
         per += f", at least {money(price.minimum)}"
     if price.usd_per_credit is not None:
         per += f"; a credit is {money(price.usd_per_credit)} USD"
-    lines = [*_wrapped(per, "  "), *(f"  {line}" for line in table)]
-    lines += _wrapped(f"as of {price.date}: {price.source}", "  ")
-    lines += _wrapped(f"from this project's {price.file}", "  ") if price.file is not None else ()
-    return [*lines, *(_wrapped(f"note: {price.note}", "  ") if price.note else ())]
-
-
-def _wrapped(text: str, indent: str, first: str | None = None) -> list[str]:
-    """Lines that are as narrow as the deepest field leaves room for."""
-    return textwrap.wrap(
-        sanitize(text),
-        max(WIDE, len(indent) + 40),
-        initial_indent=indent if first is None else first,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-    )
+    after = [f"as of {price.date}: {price.source}"]
+    after += [f"from this project's {price.file}"] if price.file is not None else []
+    after += [f"note: {price.note}"] if price.note else []
+    return [f"  {line}" for line in (per, *table, *map(sanitize, after))]
 
 
 def show_document(model: ModelView) -> dict[str, Json]:

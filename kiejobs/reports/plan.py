@@ -6,14 +6,13 @@ Markdown renders as well; text; the document of schemas/plan.schema.json. Touche
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from decimal import Decimal
 from functools import cached_property, lru_cache
-from itertools import takewhile
-from operator import eq
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import starmap
+from math import prod
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
@@ -22,6 +21,7 @@ from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, money_or_null
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Detail,
     Paint,
     credits_text,
     pad,
@@ -29,13 +29,11 @@ from kiejobs.reports.terminal import (
     price_text,
     sanitize,
     shortened,
-    shortened_left,
     width,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Diagnostic, KiejobsError
     from kiejobs.core.document.nodes import Json
@@ -66,6 +64,15 @@ class PlanRow(NamedTuple):
             return ""
         source, model = self.change.reason.partition(" ")[2], self.model and f"by {self.model}"
         return ", ".join(filter(None, (model, source and f"from {source}", self.change.detail)))
+
+
+@dataclass(slots=True)
+class BuySum:
+    """What some jobs would cost together; `unpriced` of them are left out of the credits."""
+
+    jobs: int = 0
+    credits: Decimal = Decimal(0)
+    unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,29 @@ class PlanView:
     def reasons(self) -> Counter[tuple[Action, str]]:
         """How many rows have an action for a reason."""
         return Counter((row.change.action, row.reason) for row in self.rows)
+
+    @cached_property
+    def by_job(self) -> dict[str, BuySum]:
+        """What would be bought, by the job's name; of several campaigns behind theirs."""
+        return self._by(lambda change: _upto(change.address, "[").removeprefix(f"{self.campaign}/"))
+
+    @cached_property
+    def by_model(self) -> dict[str, BuySum]:
+        return self._by(lambda change: change.model)
+
+    def _by(self, name: Callable[[Change], str]) -> dict[str, BuySum]:
+        found: dict[str, BuySum] = {}
+        seen = set()
+        for row in self.rows:
+            change = row.change
+            key = (change.fingerprint, change.take)  # what two files want is bought once
+            if change.spends and key not in seen:
+                seen.add(key)
+                one = found.setdefault(name(change), BuySum())
+                one.jobs += 1
+                one.credits += change.credits or 0
+                one.unpriced += change.credits is None
+        return found
 
     @property
     def counts(self) -> list[str]:
@@ -202,26 +232,43 @@ class PlansView:
 _REASON = 16  # columns: as wide as `no_longer_wanted`
 _CREDITS = 7
 _DETAIL = 120
+_FEW = 24  # lines that are shown one by one
+_ALIKE = 3  # of more than these one line is made
+_MOST = 200  # blocks of a page
 _GUARD = 400
 
 
-def plan_text(view: PlanView, *, color: bool = False) -> str:
+def plan_text(
+    view: PlanView, *, color: bool = False, detail: Detail = Detail.PAGE, wide: int | None = None
+) -> str:
     """A line for each change, the sums, what to beware of, and the digest that names what would be bought.
 
-    Credits are only in lines that spend.
+    Credits are only in lines that spend. The same edit of several jobs is shown once; where there are many lines,
+    those of a job that are alike are one, with what varies below it. `wide` is columns, None without end.
     """
     paint = Paint(color)
-    wide = max(len("address"), view.address_width)
-    head = f"     {pad('address', wide)}  {pad('reason', _REASON)}  "
+    if detail is Detail.SUMMARY:
+        return "\n".join(_sums(view, paint))
+    blocks, is_folded = _blocks(view.rows, detail)
+    size = max(len("address"), view.address_width), _REASON
+    if wide is not None or is_folded:
+        size = _sizes(blocks, wide)
+    head = f"     {pad('address', size[0])}  {pad('reason', size[1])}  "
     lines = [paint.bold(f"{head}{pad('credits', _CREDITS, right=True)}")]
-    for row in view.rows:
-        lines += _row(row, wide, paint)
+    for block in blocks[: _MOST if is_folded else None]:
+        lines += _block(block, size, paint)
+    if is_folded:
+        more = sum(len(rows) for rows, _ in blocks[_MOST:])
+        lines += [f"     … and {plural(more, 'more job')}"] if more else []
+        lines.append(paint.dim(f"     {plural(len(view.rows), 'job')}; --full lists each"))
     return "\n".join([*lines, "", *_sums(view, paint)])
 
 
-def plans_text(plans: PlansView, *, color: bool = False) -> str:
+def plans_text(
+    plans: PlansView, *, color: bool = False, detail: Detail = Detail.PAGE, wide: int | None = None
+) -> str:
     """Each plan, then one total; the last digest names what would be bought of all files."""
-    texts = [plan_text(view, color=color) for view in plans.views]
+    texts = [plan_text(view, color=color, detail=detail, wide=wide) for view in plans.views]
     return "\n\n".join([*texts, plans_sum(plans, color=color)])
 
 
@@ -230,16 +277,130 @@ def plans_sum(plans: PlansView, *, color: bool = False) -> str:
     return "\n".join([*_sums(plans.whole, Paint(color)), *shared])
 
 
-def _row(row: PlanRow, wide: int, paint: Paint) -> Iterator[str]:
-    """One change; below it what differs, and more words on the reason."""
-    change = row.change
-    spends = change.spends
-    sign, ending = _around(change.sign, row.reason, change.credits if spends else None, spends, paint)
-    yield f"{sign}{pad(sanitize(change.address), wide)}{ending}"
-    if row.diff:
-        yield from (f"       {line}" for line in diff_lines(row.diff, paint))
-    if row.remark:
-        yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
+_Block: TypeAlias = "tuple[Sequence[PlanRow], str]"
+"""Rows that are shown together: as one line under a name, or without one each, with what differs once."""
+
+
+def _blocks(rows: Sequence[PlanRow], detail: Detail) -> tuple[Sequence[_Block], bool]:
+    """In the order of their first rows; is any folded, or are there more than a page has?"""
+    if len(rows) < 2:
+        return [(rows, "")] if rows else [], False
+    if detail is Detail.FULL:
+        return [([row], "") for row in rows], False
+    if len(rows) <= _FEW:
+        return _alike(rows, None), False
+    blocks = _alike(rows, "[")
+    if len(blocks) > 2 * _FEW:
+        blocks = _alike(rows, "/")
+    return blocks, len(blocks) > _MOST or any(name for _, name in blocks)
+
+
+def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
+    """By what they do and why, and their addresses up to a sign; without one only the same edits are together."""
+    edits, groups = None, dict[object, list[PlanRow]]()
+    for at, row in enumerate(rows):
+        edit: Hashable = None
+        if row.diff:
+            if edits is None:
+                from kiejobs.reports.diff import SameEdits  # noqa: PLC0415 - behind a difference
+
+                edits = SameEdits()
+            edit = edits.key(row.diff)
+        change = row.change
+        where: object = (at if edit is None else "") if until is None else _upto(change.address, until)
+        source = _upto(change.reason, until or "[")
+        groups.setdefault((where, change.sign, source, change.detail, row.model, edit), []).append(row)
+    blocks: list[_Block] = []
+    for alike in groups.values():
+        is_folded = until is not None and len(alike) > _ALIKE
+        name = (
+            f"{_upto(alike[0].change.address, until or '')} ({plural(len(alike), 'job')})"
+            if is_folded
+            else ""
+        )
+        blocks.append((alike, name))
+    return blocks
+
+
+def _upto(address: str, sign: str) -> str:
+    """Without axes and take, or the campaign alone."""
+    return address.partition(sign)[0].partition("#")[0]
+
+
+def _sizes(blocks: Sequence[_Block], wide: int | None) -> tuple[int, int]:
+    """Columns for addresses and reasons, as wide as what is shown, where that fits."""
+    shown = [
+        (name or row.change.address, row.reason)
+        for rows, name in blocks
+        for row in (rows[:1] if name else rows)
+    ]
+    most = max([len("address"), *(width(sanitize(address)) for address, _ in shown)])
+    rest = 5 + 2 + 2 + _CREDITS
+    if wide is None or most + _REASON + rest <= wide:
+        return most, _REASON
+    reasons = max([len("reason"), *(len(reason) for _, reason in shown)])
+    return max(min(most, wide - rest - reasons), len("address")), reasons
+
+
+def _block(block: _Block, size: tuple[int, int], paint: Paint) -> Iterator[str]:
+    """Its lines, with more words on the reason; below them what differs."""
+    rows, name = block
+    for row in rows[:1] if name else rows:
+        change, address = row.change, sanitize(name or row.change.address)
+        price = _sum(rows) if name else change.credits
+        sign, ending = _around(change.sign, row.reason, price, change.spends, paint, size[1])
+        if len(address) > size[0] // 2 and width(address) > size[0]:
+            yield f"{sign}{address}"
+            sign, address = "     ", ""
+        yield f"{sign}{pad(address, size[0])}{ending}"
+        if row.remark and not name:
+            yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
+    if name:
+        yield from (f"       {paint.dim(line)}" for line in _varying(rows))
+    if rows[0].diff:
+        from kiejobs.reports.diff import diff_lines  # noqa: PLC0415 - behind a difference
+
+        yield from (f"       {line}" for line in diff_lines(rows[0].diff, paint))
+        if len(rows) > 1:
+            yield f"       {paint.dim('the same change in ' + plural(len(rows), 'job'))}"
+
+
+def _varying(rows: Sequence[PlanRow]) -> Iterator[str]:
+    """What rows that are shown as one have, and what they cost each."""
+    values: dict[str, dict[str, None]] = {}
+    for row in rows:
+        job, _, axes = row.change.address.partition("/")[2].partition("#")[0].partition("[")
+        pairs = [axis.partition("=")[::2] for axis in axes.rstrip("]").split(",") if axis]
+        for name, value in [("job", job), *pairs, ("take", str(row.change.take))]:
+            values.setdefault(name, {})[value] = None
+    several = {name: list(found) for name, found in values.items() if len(found) > 1}
+    if several:
+        most = prod(map(len, several.values()))
+        part = "" if most == len(rows) or "job" in several else f"; {len(rows):,} of {most:,} combinations"
+        yield sanitize("; ".join(f"{name} {_span(found)}" for name, found in several.items()) + part)
+    prices = [row.change.credits for row in rows if row.change.spends]
+    known = sorted({price for price in prices if price is not None})
+    if known:
+        span = " to ".join(map(credits_text, dict.fromkeys((known[0], known[-1]))))
+        yield f"{span} credits each"
+    if remark := rows[0].remark:
+        yield shortened(sanitize(remark), _DETAIL)
+
+
+def _span(values: Sequence[str]) -> str:
+    """`5, 10`; `1 to 250`; `pour, steam, cup and 6 more`."""
+    if len(values) <= _NAMED + 1:
+        return ", ".join(values)
+    numbers = [int(value) for value in values if value.isdecimal() and value.isascii()]
+    if len(numbers) == len(values) == max(numbers) - min(numbers) + 1:
+        return f"{min(numbers)} to {max(numbers)}"
+    return _some(values, _NAMED)
+
+
+def _sum(rows: Sequence[PlanRow]) -> Decimal | None:
+    """None where no price is known."""
+    known = [row.change.credits for row in rows if row.change.credits is not None]
+    return sum(known, Decimal(0)) if known else None
 
 
 @lru_cache(maxsize=1_000)  # thousands of rows begin with the same sign and end in the same words
@@ -249,16 +410,21 @@ def _around(
     credits_: Decimal | None,
     spends: bool,  # noqa: FBT001
     paint: Paint,
+    columns: int,
 ) -> tuple[str, str]:
     """What precedes and follows an address."""
     known = pad(credits_text(credits_), _CREDITS, right=True) if spends else ""
     shown = paint.loud(known) if spends and credits_ is None else known
-    words = f"{pad(sanitize(reason), _REASON)}  {shown}".rstrip()
+    words = f"{pad(sanitize(reason), columns)}  {shown}".rstrip()
     return f"  {paint.status(sign)}  ", f"  {words}"
 
 
 def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
     yield paint.bold(f"{sanitize(view.campaign)}: {_outcome(view)}")
+    for what, sums in (("job", view.by_job), ("model", view.by_model)) if view.submits > 1 else ():
+        if len(sums) > 1:
+            first = sorted(sums.items(), key=lambda item: -item[1].credits)
+            yield f"  by {what}: {_some([_bought(*item) for item in first], _MANY, '; ')}"
     if view.submits and view.prices:
         line = f"prices: {prices_words(view.prices)}"
         yield paint.loud(line) if needs_a_look(view.prices) else paint.dim(line)
@@ -274,6 +440,13 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
         yield paint.dim(f"digest: {view.totals.digest}")
     if view.own_schemas:
         yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
+
+
+def _bought(name: str, sum_: BuySum) -> str:
+    if sum_.jobs == sum_.unpriced:
+        return f"{sanitize(name)} {sum_.jobs:,} at an unknown price"
+    more = f" and {sum_.unpriced:,} at an unknown price" if sum_.unpriced else ""
+    return f"{sanitize(name)} {sum_.jobs - sum_.unpriced:,} for {credits_text(sum_.credits)}{more}"
 
 
 def _outcome(view: PlanView) -> str:
@@ -326,9 +499,9 @@ def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
     return _some(names, _MANY)
 
 
-def _some(names: Sequence[str], most: int) -> str:
+def _some(names: Sequence[str], most: int, comma: str = ", ") -> str:
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return comma.join(names[:most]) + more
 
 
 # --- the document ---------------------------------------------------------------------------------
@@ -351,9 +524,15 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
             "credits": money(totals.credits),
             "unpriced": totals.unpriced,
             "in_doubt": totals.in_doubt,
+            "by_job": list(starmap(_entry, view.by_job.items())),
+            "by_model": list(starmap(_entry, view.by_model.items())),
         },
     }
     return json_rows(dict(sorted(document.items())), "changes")
+
+
+def _entry(name: str, sum_: BuySum) -> dict[str, Json]:
+    return {"name": name, "submits": sum_.jobs, "credits": money(sum_.credits), "unpriced": sum_.unpriced}
 
 
 def price_entry(one: AgedPrice) -> dict[str, Json]:
@@ -376,72 +555,3 @@ def _change(row: PlanRow) -> dict[str, Json]:
         "reason": change.reason,
         "take": change.take,
     }
-
-
-# --- fields that differ -----------------------------------------------------------------------------
-
-# On one line each: `prompt: "…slow pour" -> "…fast pour"`. Long texts are cut around the first place where they
-# differ, since prompts run to 10,000 characters.
-
-_REF = re.compile(r"sha256:[0-9a-f]{64}")
-_HASH = len("sha256:") + 12
-_COLUMNS = 56  # for one value
-_LEAD = 16  # of them for what both have in common before the difference
-
-
-def diff_lines(diff: Iterable[FieldChange], paint: Paint) -> list[str]:
-    """One line for each field, not indented."""
-    lines = []
-    for change in diff:
-        was, now = both_words(change)
-        lines.append(f"{sanitize(change.field)}: {paint.bad(was)} -> {paint.good(now)}")
-    return lines
-
-
-def both_words(change: FieldChange) -> tuple[str, str]:
-    """Each on one line; texts as JSON has them, long ones cut around where they differ."""
-    was, now = (with_paths(value, change.files or {}) for value in (change.was, change.now))
-    if not (isinstance(was, str) and isinstance(now, str)):
-        return _json(was), _json(now)
-    whole = (_spelled(was), _spelled(now))
-    if max(map(width, whole)) <= _COLUMNS:
-        return f'"{whole[0]}"', f'"{whole[1]}"'
-    at = common(was, now)
-    return _excerpt(was, at), _excerpt(now, at)
-
-
-def with_paths(value: Json, files: Mapping[str, str]) -> Json:
-    """A request's value with the path of each local file next to the beginning of its hash.
-
-    `files`: paths by reference; without one only the hash.
-    """
-    if isinstance(value, str) and _REF.fullmatch(value):
-        short = value[:_HASH]
-        return f"{files[value]} ({short})" if value in files else short
-    if isinstance(value, list):
-        return [with_paths(item, files) for item in value]
-    if isinstance(value, dict):
-        return {key: with_paths(item, files) for key, item in value.items()}
-    return value
-
-
-def common(was: Sequence[str], now: Sequence[str]) -> int:
-    """How many characters, or words, both begin with."""
-    return sum(takewhile(bool, map(eq, was, now)))
-
-
-def _excerpt(text: str, at: int) -> str:
-    before = ("…" if at > _LEAD else "") + _spelled(text[max(at - _LEAD, 0) : at])
-    behind = _spelled(text[at : at + _COLUMNS])
-    return f'"{shortened_left(before, _LEAD)}{shortened(behind, _COLUMNS - _LEAD)}"'
-
-
-def _json(value: Json) -> str:
-    if value is None:
-        return "(absent)"
-    return shortened(sanitize(json.dumps(value, ensure_ascii=False)), _COLUMNS)
-
-
-def _spelled(text: str) -> str:
-    """As JSON has it, so that a line break or a blank at the end can be seen."""
-    return sanitize(json.dumps(text, ensure_ascii=False)[1:-1])

@@ -5,13 +5,15 @@ In: a `RunView`. Out: text; the document of schemas/documents/report.schema.json
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.junit import junit_text, xml_text
@@ -25,6 +27,7 @@ from kiejobs.reports.run.view import (
 )
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Detail,
     Paint,
     credits_text,
     pad,
@@ -44,14 +47,23 @@ if TYPE_CHECKING:
 _STATE = 13  # columns: as wide as `not submitted`
 _CREDITS = 7
 _LONGEST = 160
+_FEW = 24  # jobs that are all listed
+_EACH = 8  # jobs in each state, where they are more
+_HEAD = "credits (planned)"
 
 
-def report_text(view: RunView, *, color: bool = False) -> str:
-    """Every job with its task and its file or error; the totals; what to do next; where it all is."""
+def report_text(
+    view: RunView, *, color: bool = False, detail: Detail = Detail.PAGE, wide: int | None = None
+) -> str:
+    """Jobs with their tasks and their files or errors; the totals; what needs attention; where it all is.
+
+    Of many jobs a page lists those that need attention. `wide` is columns, None without end.
+    """
     paint = Paint(color)
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
-    lines = [paint.bold(title), "", *_tables(view, paint), ""]
+    tables = [] if detail is Detail.SUMMARY else ["", *_tables(view, paint, detail, wide), ""]
+    lines = [paint.bold(title), *tables]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
     if view.checks and any(_bad(view, job) for job in view.jobs):
         from kiejobs.reports.check_results import summary  # noqa: PLC0415 - only where there are checks
@@ -59,7 +71,8 @@ def report_text(view: RunView, *, color: bool = False) -> str:
         lines.append(summary(view.checks.values()))
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
     is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
-    steps = [] if is_done else list(step_lines(steps_after(view), paint))
+    most = None if detail is Detail.FULL else _EACH
+    steps = [] if is_done else list(step_lines(steps_after(view), paint, most=most, flag=view.flag))
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
@@ -73,32 +86,61 @@ def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
     return Paint(color).bold(f"{plural(len(views), 'run')} together: {whole.summary}")
 
 
-def _tables(view: RunView, paint: Paint) -> Iterator[str]:
+def _tables(view: RunView, paint: Paint, detail: Detail, wide: int | None) -> Iterator[str]:
     """One for each campaign, where there are several."""
     campaigns: dict[str, dict[str, Json]] = {}
     for address, job in view.manifest["jobs"].items():
         campaigns.setdefault(address.partition("/")[0], {})[address] = job
     if len(campaigns) < 2:
-        yield from _table(view, paint)
+        yield from _table(view, paint, detail, wide)
         return
     for number, (campaign, jobs) in enumerate(campaigns.items()):
         part = replace(view, manifest={**view.manifest, "jobs": jobs})
         yield from [""] if number else []
-        yield from (*_table(part, paint), f"  {sanitize(campaign)}: {part.summary}")
+        yield from (*_table(part, paint, detail, wide), f"  {sanitize(campaign)}: {part.summary}")
 
 
-def _table(view: RunView, paint: Paint) -> Iterator[str]:
+def _table(view: RunView, paint: Paint, detail: Detail, wide: int | None) -> Iterator[str]:
     if not view.jobs:
         yield "  no jobs"
         return
-    wide = max(map(width, ["address", *map(sanitize, view.manifest["jobs"])]))
-    yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', wide)}  credits (planned)")
+    listed, left = _listed(view, detail)
+    longest = max(map(width, ["address", *map(sanitize, map(attrgetter("address"), listed))]))
+    head, room, indent = _HEAD, longest, " " * (_STATE + 4)
+    if wide is not None and _STATE + 6 + longest + len(_HEAD) > wide:
+        head, indent = pad("credits", _CREDITS, right=True), " " * 4
+        room = max(min(longest, wide - _STATE - 6 - _CREDITS - 1), len("address"))
+    if listed:
+        yield paint.bold(f"  {pad('state', _STATE)}  {pad('address', room)}  {head}")
+    for job in listed:
+        line, address = f"  {pad(paint.status(state_words(job.status)), _STATE)}", sanitize(job.address)
+        if width(address) > room:
+            yield f"{line}  {address}"
+            line, address = " " * (_STATE + 2), ""
+        if cells := f"  {pad(address, room)}  {_credits(job)}".rstrip():
+            yield f"{line}{cells}"
+        for below in (*_below(job), *(_bad(view, job) if view.checks else ())):
+            yield f"{indent}{paint.dim(below)}"
+    if left:
+        states = ", ".join(f"{count:,} {state_words(state)}" for state, count in left.items())
+        yield paint.dim(f"  {'and' if listed else 'all'} {states}: --full lists them")
+
+
+def _listed(view: RunView, detail: Detail) -> tuple[list[JobView], Counter[JobStatus]]:
+    """The jobs that are listed, and how many of each state are not: of many jobs some of what needs attention are."""
+    left: Counter[JobStatus] = Counter()
+    if detail is Detail.FULL or len(view.jobs) <= _FEW:
+        return view.jobs, left
+    listed, seen = [], Counter[JobStatus]()
     for job in view.jobs:
-        state = pad(paint.status(state_words(job.status)), _STATE)
-        address = pad(sanitize(job.address), wide)
-        yield f"  {state}  {address}  {_credits(job)}".rstrip()
-        for line in (*_below(job), *(_bad(view, job) if view.checks else ())):
-            yield f"{' ' * (_STATE + 4)}{paint.dim(line)}"
+        status = job.status
+        is_well = status is JobStatus.SUCCEEDED and not (view.checks and _bad(view, job))
+        seen[status] += not is_well
+        if is_well or seen[status] > _EACH:
+            left[status] += 1
+        else:
+            listed.append(job)
+    return listed, left
 
 
 def _credits(job: JobView) -> str:
@@ -162,6 +204,12 @@ def report_document(view: RunView) -> dict[str, Json]:
             "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
         },
         "totals": view.manifest["totals"],
+        "campaign_totals": None
+        if view.of_campaign is None
+        else {
+            "credits": money(view.of_campaign),
+            "states": {str(s or "none"): view.states_of_campaign.get(s, 0) for s in (None, *State)},
+        },
         "jobs": [
             {**_job(job), "checks": [one._asdict() for one in view.checks.get(job.address, ())]}
             for job in view.jobs

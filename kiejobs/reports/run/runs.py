@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.terminal import Paint, columns, credits_text, moment, plural, sanitize, state_words
+from kiejobs.reports.terminal import Paint, credits_text, moment, plural, sanitize, state_words, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,16 +71,21 @@ class RunLine:
 
 
 def runs_text(
-    lines: Sequence[RunLine], *, older: int = 0, place: str = "", flag: str = "", color: bool = False
+    lines: Sequence[RunLine],
+    *,
+    older: int = 0,
+    place: str = "",
+    flag: str = "",
+    color: bool = False,
+    wide: int | None = None,
 ) -> str:
-    """A line for each run; `older` are not shown."""
+    """A line for each run; `older` are not shown. `wide` is columns, None without end."""
     if not lines:
         return f"No runs in {sanitize(place)}."
-    rows = [_HEAD, *map(_row, lines)]
-    head, *table = columns(rows, right=frozenset({5}))
+    head, *rows = table(_HEAD, list(map(_row, lines)), right=frozenset({5}), wide=wide)
     more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
     told = f"kiejobs report RUN{flag}: shows one run, by its id or a unique part of it"
-    return "\n".join([Paint(color).bold(head), *table, "", *more, told])
+    return "\n".join([Paint(color).bold(head), *rows, "", *more, told])
 
 
 def _row(line: RunLine) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Detail,
     Paint,
     columns,
     moment,
@@ -27,12 +28,13 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt, PriceDrift
 
+_MOST = 24  # of a kind, on a page
 _LATELY = timedelta(minutes=10)
 
 
@@ -72,32 +74,49 @@ class StatusView:
     price_drifts: Sequence[PriceDrift] = ()
 
 
-def status_text(view: StatusView, *, color: bool = False, flag: str = "", rehearsal: bool = False) -> str:
+def status_text(
+    view: StatusView,
+    *,
+    color: bool = False,
+    flag: str = "",
+    rehearsal: bool = False,
+    detail: Detail = Detail.PAGE,
+) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
-    paint = Paint(color)
+    paint, most = Paint(color), None if detail is Detail.FULL else _MOST
     title = _title(view) + (REHEARSED if rehearsal else "")
     lines = [paint.bold(title), *_counts(view, paint)]
     if at_api := [one for one in view.open if not one.lacks_result]:
-        lines += ["", *_open(view, at_api, paint, flag)]
+        lines += ["", *_open(view, at_api, paint, flag, most)]
     if unnamed := [one for one in view.open if one.lacks_result]:
         words = f"successful by the API's word, but it named none that can be used; ask again with `kiejobs collect{flag}`"
-        lines += ["", *_tasks("No result", words, unnamed, "submitted", paint)]
+        lines += ["", *_tasks("No result", words, unnamed, "submitted", paint, most)]
     if view.not_collected:
         words = f"made, but the files are not here; try `kiejobs collect{flag}`"
-        lines += ["", *_tasks("Not collected", words, view.not_collected, "settled", paint)]
+        lines += ["", *_tasks("Not collected", words, view.not_collected, "settled", paint, most)]
     if view.expiring is not None:
         lines += ["", *_expiring(view.expiring, paint, flag)]
     if view.gone:
         words = "made and paid for, but the vendor no longer has them; `--retry gone` buys them again"
-        lines += ["", *_tasks("Gone", words, view.gone, "settled", paint)]
+        lines += ["", *_tasks("Gone", words, view.gone, "settled", paint, most)]
     if view.conflicts:
         lines += ["", *_conflicts(view, paint, flag)]
     if view.in_doubt or view.price_drifts:
         from kiejobs.reports.run.view import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
 
         steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
-        lines += step_lines(steps, paint)
+        lines += step_lines(steps, paint, most=most, flag=flag)
     return "\n".join(lines)
+
+
+def statuses_text(
+    views: Sequence[StatusView], *, text: Callable[..., str], whole: StatusView, color: bool = False
+) -> str:
+    """Each campaign's, then what they are together: a purchase that two of them use is counted once."""
+    states = ", ".join(f"{count:,} {state_words(state)}" for state, count in whole.counts.items() if count)
+    total = f"{plural(len(views), 'campaign')} together: {states or 'nothing bought'}"
+    money_ = f"; {price_text(whole.committed)} spent or held"
+    return "\n\n".join([*(text(view, color=color) for view in views), Paint(color).bold(total + money_)])
 
 
 def status_document(view: StatusView) -> dict[str, Json]:
@@ -151,9 +170,11 @@ def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
         yield f"  {price_text(view.committed)} spent or held"
 
 
-def _open(view: StatusView, at_api: Sequence[Attempt], paint: Paint, flag: str) -> Iterator[str]:
+def _open(
+    view: StatusView, at_api: Sequence[Attempt], paint: Paint, flag: str, most: int | None
+) -> Iterator[str]:
     words = f"download the files with `kiejobs collect{flag}`"
-    yield from _tasks("At the API", words, at_api, "submitted", paint)
+    yield from _tasks("At the API", words, at_api, "submitted", paint, most)
     if _are_arriving(view):
         last = moment(view.callbacks[-1])
         yield f"  callbacks arrive, the last {last}: polling is only a safety net"
@@ -197,13 +218,17 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
 
 
-def _tasks(title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint) -> Iterator[str]:
+def _tasks(
+    title: str, words: str, attempts: Sequence[Attempt], since: str, paint: Paint, most: int | None
+) -> Iterator[str]:
     yield f"{paint.bold(title)}: {words}"
     rows = [
         (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}", _said(a))
-        for a in attempts
+        for a in attempts[:most]
     ]
     yield from (f"  {line}" for line in columns(rows))
+    if len(attempts) > len(rows):
+        yield f"  and {len(attempts) - len(rows):,} more: -v lists them"
 
 
 def _said(attempt: Attempt) -> str:

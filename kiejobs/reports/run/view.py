@@ -107,7 +107,7 @@ class RunView:
     None where the run has no end on record. `attempts` are those that this run reserved. `flag` is added
     to commands that are shown, and `typed` is the job file in them; `outputs` is the folder of the files and `record` the run's document, None
     where there is none. `settled` are the attempts whose charges are compared with their plan,
-    which this run reserved or saw the end of; None where that is not known. `of_campaign`: credits that all runs of its campaign spent or hold.
+    which this run reserved or saw the end of; None where that is not known. `of_campaign`: credits that all runs of its campaign spent or hold; `states_of_campaign`: how many of its purchases are in each state.
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address. With `canary` the run bought the cheapest of each job first;
     `against` are the purchases that hold back the rest of their job, and whether each has a result.
@@ -128,6 +128,7 @@ class RunView:
     choice: Sequence[str] = ()
     checks: Mapping[str, Sequence[CheckResult]] = field(default_factory=dict)
     of_campaign: Decimal | None = None
+    states_of_campaign: Mapping[State | None, int] = field(default_factory=dict)
     canary: bool = False
     against: Mapping[str, bool] = field(default_factory=dict)
 
@@ -490,15 +491,20 @@ def doubt_step(
     return Step("in_doubt", message, commands, address)
 
 
-def step_lines(steps: Sequence[Step], paint: Paint) -> Iterator[str]:
-    """The steps for people, a blank line apart; how to resolve doubts is shown once."""
-    order = sorted(steps, key=lambda step: step.reason != "in_doubt")
+def step_lines(
+    steps: Sequence[Step], paint: Paint, *, most: int | None = None, flag: str = ""
+) -> Iterator[str]:
+    """The steps for people, a blank line apart; how to resolve doubts is shown once, and for at most that many."""
+    doubts = [step for step in steps if step.reason == "in_doubt"]
+    order = [*doubts[:most], *(step for step in steps if step.reason != "in_doubt")]
     if order and order[0].reason == "in_doubt":
         title = paint.loud("In doubt")
         yield ""
         yield f"{title}: may have been bought; not bought again until you resolve it."
         yield "Look for the request in the vendor's task log: --task with the id that you find there,"
         yield "or --lost where you are sure that nothing was made."
+        if most is not None and len(doubts) > most:
+            yield f"{len(doubts):,} jobs, of which {most} are here: `kiejobs -v status{flag}` lists all."
     for step in order:
         if step.reason == "in_doubt":
             yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiejobs.core.plan.plan import Action, Change, FieldChange
-from kiejobs.reports.plan import PlanRow, PlanView, diff_lines, plan_json, plan_text
+from kiejobs.reports.diff import diff_lines
+from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
 from kiejobs.reports.terminal import Paint, width
 from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
