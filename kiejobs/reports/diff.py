@@ -157,7 +157,7 @@ class SameEdits:
     def _of(self, change: FieldChange) -> Hashable:
         was, now = change.was, change.now
         if not (isinstance(was, str) and isinstance(now, str)):
-            return change.field, canonical(was), canonical(now)
+            return change.field, repr(was), repr(now)
         middles = _middles(was, now)
         if middles not in self._known:
             pieces = self._texts.pieces(*middles)

@@ -256,7 +256,7 @@ def plan_text(
     head = f"     {pad('address', size[0])}  {pad('reason', size[1])}  "
     lines = [paint.bold(f"{head}{pad('credits', _CREDITS, right=True)}")]
     for block in blocks[: _MOST if is_folded else None]:
-        lines += _block(block, size, paint)
+        lines += _block(block, size, paint, may_break=wide is not None)
     if is_folded:
         more = sum(len(rows) for rows, _ in blocks[_MOST:])
         lines += [f"     … and {plural(more, 'more job')}"] if more else []
@@ -342,18 +342,18 @@ def _sizes(blocks: Sequence[_Block], wide: int | None) -> tuple[int, int]:
     return max(min(most, wide - rest - reasons), len("address")), reasons
 
 
-def _block(block: _Block, size: tuple[int, int], paint: Paint) -> Iterator[str]:
+def _block(block: _Block, size: tuple[int, int], paint: Paint, *, may_break: bool) -> Iterator[str]:
     """Its lines, with more words on the reason; below them what differs."""
     rows, name = block
     for row in rows[:1] if name else rows:
         change, address = row.change, sanitize(name or row.change.address)
         price = _sum(rows) if name else change.credits
         sign, ending = _around(change.sign, row.reason, price, change.spends, paint, size[1])
-        if len(address) > size[0] // 2 and width(address) > size[0]:
+        if may_break and width(address) > size[0]:
             yield f"{sign}{address}"
             sign, address = "     ", ""
         yield f"{sign}{pad(address, size[0])}{ending}"
-        if row.remark and not name:
+        if row.remark and len(rows) > 1 and not name:
             yield f"       {paint.dim(shortened(sanitize(row.remark), _DETAIL))}"
     if name:
         yield from (f"       {paint.dim(line)}" for line in _varying(rows))
@@ -363,6 +363,8 @@ def _block(block: _Block, size: tuple[int, int], paint: Paint) -> Iterator[str]:
         yield from (f"       {line}" for line in diff_lines(rows[0].diff, paint))
         if len(rows) > 1:
             yield f"       {paint.dim('the same change in ' + plural(len(rows), 'job'))}"
+    if rows[0].remark and len(rows) == 1:
+        yield f"       {paint.dim(shortened(sanitize(rows[0].remark), _DETAIL))}"
 
 
 def _varying(rows: Sequence[PlanRow]) -> Iterator[str]:

@@ -56,7 +56,7 @@ def test_a_folder_is_planned_as_one_and_what_is_no_job_file_is_left_alone(bench:
     assert "two: 1 to buy for 16 credits ($0.08)" in planned.out
     total = planned.out.split("\n\n")[-1].splitlines()
     assert total[0] == "2 job files: 3 to buy for 48 credits ($0.24)"
-    assert total[1] == f"digest: {(bench.folder / 'plan.digest').read_text().strip()}"
+    assert total[2] == f"digest: {(bench.folder / 'plan.digest').read_text().strip()}"
     page = (bench.folder / "plan.md").read_text()
     assert "**+3 jobs, 48 credits ($0.24)** in 2 job files" in page
     assert "table.yaml" not in planned.out + planned.err + page

@@ -16,6 +16,7 @@ from kiejobs.reports.terminal import (
     Paint,
     columns,
     credits_text,
+    fit,
     moment,
     pad,
     plural,
@@ -25,6 +26,7 @@ from kiejobs.reports.terminal import (
     shortened,
     shortened_left,
     state_words,
+    table,
     width,
 )
 from tests.support.results import HOSTILE, harmless, uncolored
@@ -183,3 +185,40 @@ def test_colour_is_there_only_when_it_is_wanted() -> None:
     assert painted.status(state_words("in_doubt")) == "\x1b[1;35min doubt\x1b[0m"
     assert painted.status("a state of tomorrow") == "a state of tomorrow"
     assert painted.bold("") == ""
+
+
+# --- as wide as the terminal ---------------------------------------------------------------------
+
+WORDS = st.text(alphabet="abc,/[]=浓缩'#", min_size=1, max_size=30)
+
+
+@given(
+    st.lists(st.lists(WORDS, min_size=1, max_size=12), max_size=4), st.integers(40, 120), st.integers(0, 9)
+)
+def test_lines_are_broken_between_words_and_nothing_is_lost(
+    lines: list[list[str]], wide: int, lead: int
+) -> None:
+    text = "\n".join(" " * lead + "  ".join(words) for words in lines)
+    fitted = fit(text, wide)
+    assert "".join(fitted.split()) == "".join(text.split())
+    assert all(width(line) <= wide for line in fitted.split("\n"))
+    assert fit(text, None) == text
+
+
+def test_a_command_that_is_broken_can_still_be_copied() -> None:
+    command = (
+        "kiejobs run tea.yaml --select 'tea/pour[duration=5,resolution=720p]' --vars-file 'with blanks.yaml'"
+    )
+    fitted = fit(f"Next:\n    {command}", 60).split("\n")
+    assert fitted[0] == "Next:"
+    assert all(line.endswith(" \\") for line in fitted[1:-1])
+    assert shlex.split("\n".join(fitted[1:])) == shlex.split(command)
+    assert max(map(len, fitted)) <= 60
+
+
+def test_a_table_is_narrowed_then_turned_where_it_does_not_fit() -> None:
+    head, rows = ("name", "sum", "held"), [("a" * 30, "1", "0"), ("b", "22", "0")]
+    right = frozenset({1, 2})
+    assert table(head, rows, right=right, wide=None)[0] == "name" + " " * 27 + "sum  held"
+    assert table(head, rows, right=right, wide=36)[2] == "b" + " " * 31 + "22"
+    assert table(head, rows, right=right, wide=20) == ["", "a" * 30, "  sum 1", "b", "  sum 22"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from kiejobs.core.plan.plan import Action, Change, FieldChange
 from kiejobs.reports.diff import diff_lines
 from kiejobs.reports.plan import PlanRow, PlanView, plan_json, plan_text
-from kiejobs.reports.terminal import Paint, width
+from kiejobs.reports.terminal import Detail, Paint, fit, width
 from tests.support.results import HOSTILE, LONG, harmless, hash_of, refused, totals_of, uncolored
 
 if TYPE_CHECKING:
@@ -225,13 +226,15 @@ def test_two_texts_that_differ_never_look_the_same(head: str, tail: str, other: 
 def test_the_document_fits_its_schema() -> None:
     found = document(ALL)
     assert refused("plan", found) == []
-    assert found["totals"] == {
+    assert {**found["totals"], "by_job": None, "by_model": None} == {
         "actions": {
             "submit": 3, "resume": 1, "hold": 3, "collect": 1, "keep": 1, "adopt": 1, "orphan": 1,
         },
         "credits": "1016",
         "unpriced": 1,
         "in_doubt": 1,
+        "by_job": None,
+        "by_model": None,
     }  # fmt: skip
     assert found["digest"] == DIGEST
 
@@ -274,3 +277,80 @@ def test_a_plan_file_has_more_keys_in_the_same_order() -> None:
     keys = list(json.loads(found))
     assert keys == sorted(keys)
     assert {"plan_id", "made"} < set(keys)
+
+
+# --- reading at scale ----------------------------------------------------------------------------
+
+
+def many(jobs: Sequence[str], shots: int, *, diff: bool = False) -> PlanView:
+    """Two lengths of each shot, for 16 and 36 credits."""
+    rows = []
+    for job in jobs:
+        for length, credits_ in ((5, 16), (10, 36)):
+            for shot in range(1, shots + 1):
+                made = (Action.SUBMIT, "±", "input_changed") if diff else (Action.SUBMIT, "+", "new")
+                line = change(f"{job}[duration={length},shot={shot}]", *made, credits_)
+                line = line._replace(fingerprint=hash_of(len(rows)))
+                was, now = f"A {shot} cup, warm light, slow {shot}", f"A {shot} cup, cold light, slow {shot}"
+                rows.append(PlanRow(line, [FieldChange("prompt", was, now)] if diff else None))
+    return PlanView("tea", rows, totals_of([row.change for row in rows], DIGEST))
+
+
+def test_lines_of_a_job_that_are_alike_are_one_line_of_a_long_plan() -> None:
+    said = plan_text(many(["pour", "steam"], 100)).split("\n")
+    assert said[:9] == [
+        "     address               reason            credits",
+        "  +  tea/pour (200 jobs)   new                 5,200",
+        "       duration 5, 10; shot 1 to 100",
+        "       16 to 36 credits each",
+        "  +  tea/steam (200 jobs)  new                 5,200",
+        "       duration 5, 10; shot 1 to 100",
+        "       16 to 36 credits each",
+        "     400 jobs; --full lists each",
+        "",
+    ]
+    assert said[9].startswith("tea: 400 to buy for 10,400 credits")
+    assert said[10] == "  by job: pour 200 for 5,200; steam 200 for 5,200"
+    assert len(plan_text(many(["pour", "steam"], 100), detail=Detail.FULL).split("\n")) == 400 + 5
+    assert plan_text(many(["pour", "steam"], 100), detail=Detail.SUMMARY).split("\n") == said[9:]
+
+
+def test_one_edit_of_many_jobs_is_shown_once_with_its_count() -> None:
+    few, lots = (plan_text(many(["pour"], shots, diff=True)) for shots in (4, 18))
+    for said, count in ((few, 8), (lots, 36)):
+        assert said.count("warm light") == 1
+        assert f"       the same change in {count} jobs" in said.split("\n")
+    assert few.count("input_changed") == 8
+    assert lots.count("input_changed") == 1
+
+
+def test_what_is_left_out_of_a_fold_is_named() -> None:
+    view = many(["pour"], 30)
+    rows = [row for row in view.rows if not row.change.address.endswith("=3]")]
+    assert "59 of 60 combinations" in plan_text(replace(view, rows=[*rows, view.rows[2]]))
+    other = [PlanRow(change(f"job-{n}", Action.SUBMIT, "+", "new", 16)) for n in range(300)]
+    said = plan_text(replace(view, rows=other))
+    assert "  +  tea (300 jobs)" in said
+    assert "job job-0, job-1, job-2 and 297 more" in said
+
+
+def test_a_plan_fits_its_terminal() -> None:
+    for view in (many(["pour", "steam-of-the-kettle-in-the-morning"], 3), many(["pour"], 40, diff=True)):
+        for wide in (40, 60, 80, 120):
+            said = plan_text(view, wide=wide)
+            lines = fit(said, wide).split("\n")
+            assert [line for line in lines if width(line) > wide and "digest" not in line] in (
+                [],
+                [f"  {DIGEST}"],
+            )
+            table_ = [line for line in said.split("\n") if line.startswith(("  +", "  ±", "     address"))]
+            assert max(map(width, table_)) <= wide
+
+
+def test_the_document_has_totals_by_job_and_by_model() -> None:
+    found = json.loads(plan_json(many(["pour", "steam"], 2)))
+    assert refused("plan", found) == []
+    assert found["totals"]["by_job"] == [
+        {"name": name, "submits": 4, "credits": "104", "unpriced": 0} for name in ("pour", "steam")
+    ]
+    assert found["totals"]["by_model"] == [{"name": "a/b", "submits": 8, "credits": "208", "unpriced": 0}]
