@@ -214,7 +214,6 @@ def _environment(folder: Path, page: Page) -> dict[str, str]:
         "PYTHONPATH": PACKAGE if page.name in PICTURED else WITHOUT_MEDIA,
         "PYTHONUNBUFFERED": "1",
         "HOME": str(folder),
-        "COLUMNS": "80",
         "NO_COLOR": "1",
         "LC_ALL": "C.UTF-8",
         "KIEJOBS_SPEED": SPEED,
