@@ -43,6 +43,7 @@ def change_folder(context: click.Context, _: click.Parameter, folders: tuple[str
 
 
 _FOLDER = f"{__name__}.folder"
+_JSON = f"{__name__}.json"
 _NARROWEST = 40  # columns: what claims to be narrower gets lines of that
 FOLDER: dict[str, Any] = {
     "multiple": True, "metavar": "DIR", "is_eager": True, "callback": change_folder,
@@ -56,7 +57,7 @@ def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:
     if value and option.name == "no_color":
         os.environ["NO_COLOR"] = "1"  # what reports an error, at the end, has no flags any more
     if value:
-        context.meta[f"{__name__}.{option.name}"] = True
+        context.meta[f"{__name__}.{option.name}"] = context.get_parameter_source(str(option.name))
 
 
 _SPOKEN = {
@@ -149,7 +150,7 @@ def make_screen(
             with suppress(OSError):  # it flushes first, maybe onto a full disk
                 stream.reconfigure(encoding=encoding, errors="backslashreplace")
     context = click.get_current_context(silent=True)
-    kept = context.meta if context else {}
+    kept = context.meta if context else dict[str, Any]()
     quiet, verbose = f"{__name__}.quiet" in kept, f"{__name__}.verbose" in kept
     for one, other, said in ((quiet, verbose, "-q and -v"), (summary, full, "--summary and --full")):
         if one and other:
@@ -163,7 +164,7 @@ def make_screen(
         live=sys.stderr.isatty() and os.environ.get("TERM") != "dumb",
         ask=_ask if sys.stdin.isatty() else None,
         leave=_leave,
-        form=_as_json(form, context) if context and f"{__name__}.json" in kept else form,
+        form=_as_json(form, context, kept[_JSON]) if context and _JSON in kept else form,
         outs=outs,
         quiet=quiet,
         verbose=verbose,
@@ -173,13 +174,18 @@ def make_screen(
     )
 
 
-def _as_json(form: str, context: click.Context) -> str:
-    """`--json`. Raises UsageError where the verb has none, or another format is named as well."""
+def _as_json(form: str, context: click.Context, source: ParameterSource) -> str:
+    """`--json`; from the environment it is a wish. Raises UsageError where the verb has none, or two forms are named."""
+    is_wish = source is ParameterSource.ENVIRONMENT
     flags = {option.name: option for option in context.command.params}
     kind = getattr(flags.get("form"), "type", None)
     if not isinstance(kind, click.Choice) or "json" not in kind.choices:
+        if is_wish:
+            return form
         raise click.UsageError(f"`{context.command_path}` has no JSON output", context)
-    if form not in {"text", "json"} and context.get_parameter_source("form") is ParameterSource.COMMANDLINE:
+    if form != "json" and context.get_parameter_source("form") is ParameterSource.COMMANDLINE:
+        if is_wish:
+            return form
         raise click.UsageError(f"--json and --format {form} exclude each other", context)
     return "json"
 

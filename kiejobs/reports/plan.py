@@ -309,7 +309,8 @@ def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
         change = row.change
         where: object = (at if edit is None else "") if until is None else _upto(change.address, until)
         source = _upto(change.reason, until or "[")
-        groups.setdefault((where, change.sign, source, change.detail, row.model, edit), []).append(row)
+        kind = where, change.sign, source, change.detail, row.model, change.credits is None, edit
+        groups.setdefault(kind, []).append(row)
     blocks: list[_Block] = []
     for alike in groups.values():
         is_folded = until is not None and len(alike) > _ALIKE

@@ -44,7 +44,7 @@ _CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
 _GAP = re.compile(r"\S {2,}(?=\S)")
 _WORD = re.compile(r"( *)([^ ]+)")
-_ARGUMENT = re.compile(r"( *)((?:'[^']*'|[^ '])+)")
+_ARGUMENT = re.compile(r"""( *)((?:'[^']*'|"[^"]*"|[^ ])+)""")
 _PART = re.compile(r"[^,/&?;\u2e80-\U0003ffff]*[,/&?;\u2e80-\U0003ffff]|.+")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 

@@ -203,6 +203,9 @@ def test_lines_are_broken_between_words_and_nothing_is_lost(
     assert "".join(fitted.split()) == "".join(text.split())
     assert all(width(line) <= wide for line in fitted.split("\n"))
     assert fit(text, None) == text
+    for words in lines:
+        command = fit(f"    kiejobs {' '.join(words)}", wide).replace(" \\\n", "")
+        assert "".join(command.split()) == "".join(["kiejobs", *words])
 
 
 def test_a_command_that_is_broken_can_still_be_copied() -> None:
