@@ -264,7 +264,7 @@ def _plan(
 
         space.store.limit(limits_of(space, loaded))
     view = plan_view(loaded, space, ledger, made, left)
-    if shown:
+    if shown and not (screen.quiet and (how.yes or space.sandbox)):
         tell, color = _teller(screen)
         tell(plan_text(view, **{**screen.look, "color": color}))
     if space.policy is not None:
