@@ -63,7 +63,7 @@ def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:
 _SPOKEN = {
     ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
     ("-v", "--verbose"): "List every job, where one line would stand for many.",
-    ("--no-color",): "Use no colours; also NO_COLOR.",
+    ("--no-color",): "Disable colors; also NO_COLOR.",
     ("--json",): "Print JSON on stdout: short for --format json.",
 }
 """How to speak: the flags that every command takes, on either side of the verb."""
