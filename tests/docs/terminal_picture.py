@@ -34,7 +34,7 @@ _REDRAWN = re.compile("(?:\r\x1b\\[2K(?:\x1b\\[1A\x1b\\[2K)*)")
 _SHOWS_LIVE = "\x1b[?25l"
 _DONE = re.compile(r"([0-9])/8\b")
 _BUSY = re.compile(r"\d generating.*\d success")
-_SPEED = "4"
+_SPEED = "5"
 """Slow enough that drawing results, which takes as long at any speed, does not come after all else."""
 _FONT_FACE = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
 _LINE = re.compile(r'<text class="[^"]*-r\d+" x="([^"]*)" y="([^"]*)"[^>]*>(.*?)</text>')
