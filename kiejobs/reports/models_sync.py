@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.models import price_document, price_range
-from kiejobs.reports.terminal import Paint, columns, credits_text, plural, sanitize
+from kiejobs.reports.terminal import Paint, columns, credits_text, plural, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import ModelPrice
 
 _MOST = 20  # lines of one kind
+_LONGEST = 400  # columns of the vendor's words
 _WIDE = 100
 _SHORT = 12  # digits of a fingerprint
 
@@ -113,7 +114,7 @@ def _price(one: PriceNews, paint: Paint) -> Iterator[str]:
     name = sanitize(one.model)
     if one.now is None:
         yield f"  {name}: {was}; the vendor's words are not certain, so it stays:"
-        yield from _wrapped(sanitize(" ".join(one.text.split())), "    ")
+        yield from _wrapped(sanitize(shortened(" ".join(one.text.split()), _LONGEST)), "    ")
     elif one.confirmed:
         yield f"  {name}: {price_range(one.now)}, as before"
     else:
@@ -141,7 +142,7 @@ def _sum(view: SyncView) -> str:
     counts = {name: sum(one["status"] == name for one in view.models) for name in _STATUSES}
     parts = [f"{count} {name}" for name, count in counts.items() if count]
     prices = sum(one.now is not None for one in view.prices)
-    parts += [f"{plural(prices, 'price')} to write"] if prices else []
+    parts += [f"{plural(prices, 'new price')}"] if prices else []
     parts += [f"{plural(view.in_prose, 'price')} in words only"] if view.in_prose else []
     parts += [f"{view.skipped} not sold as jobs"] if view.skipped else []
     parts += [plural(len(view.problems), "problem")] if view.problems else []
