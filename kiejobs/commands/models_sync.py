@@ -235,7 +235,8 @@ def _model(
     """How it changes, with its newer schema; or why there is none."""
     page = f"{space.origin}{PATH}/{model}/schema"
     try:
-        reading = read_page(page, json.dumps(document, ensure_ascii=False), imported=today.isoformat())
+        text = json.dumps(document, ensure_ascii=False)
+        reading = read_page(page, text, imported=today.isoformat(), choice=model)
     except RecursionError:
         return "its document is nested too deeply"
     made = next((one for one in reading.models if one.model == model), None)
