@@ -167,7 +167,7 @@ def test_a_file_that_is_cut_off_is_none() -> None:
     with raw_server(cut) as server:
         found = look(f"{server.url}/a.png", server.url)
     assert isinstance(found, str)
-    assert "before the answer was whole" in found
+    assert "before the answer was complete" in found
 
 
 def test_redirects_are_followed_a_few_times() -> None:

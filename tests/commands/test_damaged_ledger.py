@@ -129,7 +129,7 @@ def test_what_a_power_cut_leaves_of_a_first_write_bought_nothing(table: Table) -
 
 
 FORGERIES: dict[str, tuple[dict[str, Any], str]] = {
-    "an unknown attempt": ({"submitted": {"attempt_id": "f" * 32}}, f"news of attempt {'f' * 32}"),
+    "an unknown attempt": ({"submitted": {"attempt_id": "f" * 32}}, f"an event of attempt {'f' * 32}"),
     "a negative charge": ({"succeeded": {"charged": "-1000"}}, "`charged` is not what it should be"),
     "a negative price": ({"reserved": {"credits": "-1"}}, "`credits` is not what it should be"),
     "a negative price in a plan": ({"planned": {"credits": "-0.5"}}, "`credits` is not what it should be"),

@@ -322,7 +322,7 @@ def test_nothing_is_bought_by_a_branch_while_journals_are_in_a_folder(plain: Ori
 @pytest.mark.parametrize(
     ("words", "why"),
     [(("move", "--to", "folder"), "the ledger is in runs already"), (("move", "--to", "moon"), "not a home of the ledger"),
-     (("move", "--to", "postgresql://me:secret@db/x"), "--to takes no address of a database"),
+     (("move", "--to", "postgresql://me:secret@db/x"), "--to takes no database URL"),
      (("move", "--to", "git", "--sandbox"), "always a folder")],
 )  # fmt: skip
 def test_a_move_that_makes_no_sense_is_refused(plain: Origin, words: tuple[str, ...], why: str) -> None:

@@ -98,7 +98,7 @@ def test_a_run_that_listens_ends_its_doubts_by_itself(table: Set) -> None:
     assert {call.status for call in judge.calls.made} <= {200, 0}, "0: it was over before a third"
     rulings = [event for event in bench.events() if event["type"] == "resolved"]
     assert [ruling["evidence"].startswith("a callback") for ruling in rulings] == [True, True]
-    assert "taken unsigned, as hints only" in ran.err
+    assert "accepted unsigned, as hints only" in ran.err
     assert bench.do("status", "--exit-code").code == 0
     assert bench.do("manifest", "verify").code == 0
 
@@ -371,7 +371,7 @@ def test_a_public_url_that_nobody_can_call_is_refused(table: Set, url: str) -> N
     bench, judge = table
     bench.write({"one": "one"})
     ran = bench.run("--detach", "--public-url", url)
-    assert (ran.code, "callbacks can come to" in ran.err) == (2, True)
+    assert (ran.code, "not a valid URL for callbacks" in ran.err) == (2, True)
     assert judge.creates == []
 
 

@@ -191,7 +191,7 @@ def test_all_that_is_known_is_shown(bench: Bench) -> None:
 
 def test_a_price_that_nobody_knows_is_said(bench: Bench) -> None:
     own(bench, schema())
-    assert "not known: a plan says so" in bench.do("models", "show", ID).out
+    assert "unknown: the plan reports it" in bench.do("models", "show", ID).out
     document = fits(bench.do("models", "show", ID, "--format", "json"), "models-show")
     assert document["price"] is None
 

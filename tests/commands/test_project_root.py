@@ -423,7 +423,7 @@ def test_a_ledger_that_a_policy_moved_is_not_forgotten(table: Set) -> None:
     project(bench, text="folders: {runs: video/runs}")
     shutil.rmtree(bench.folder / "runs")
     (bench.folder / "ci" / "kept").rename(bench.folder / "runs")
-    assert "take `folders.runs` out of kiejobs.yaml" in at(bench, ".", "run", file, *RUN).err
+    assert "remove `folders.runs` from kiejobs.yaml" in at(bench, ".", "run", file, *RUN).err
     assert len(judge.creates) == 1
 
 

@@ -68,7 +68,7 @@ def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, an
     assert said.endswith("Cancelled; nothing was bought.\n")
     assert "error" not in said
     assert accepted(bench.log) == []
-    assert "no end on record" not in bench.run().err
+    assert "no recorded end" not in bench.run().err
 
 
 def test_several_files_are_asked_about_once_with_their_sum(bench: Bench) -> None:
@@ -84,4 +84,4 @@ def test_a_run_that_could_not_begin_is_no_run_that_died(bench: Bench) -> None:
     assert bench.do(*rehearsal, "--faults", "flats.yaml").code == 2
     again = bench.do(*rehearsal, PYTHONPATH=WITHOUT_MEDIA)
     assert again.code == 0
-    assert "no end on record" not in again.err
+    assert "no recorded end" not in again.err

@@ -288,7 +288,7 @@ def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (("run", "-", "--yes"), "`run -`: purchases are on record by the job file's name"),
+        (("run", "-", "--yes"), "`run -`: purchases are recorded under the job file's name"),
         (("lock", "-"), "standard input has no lock"),
         (("validate", "-", "--locked"), "standard input has no lock"),
         (("plan", "-", "-o", "plan.json"), "a plan file names its job file"),

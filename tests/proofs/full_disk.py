@@ -66,7 +66,7 @@ class Tried:
         if mute and self.ran.code == _INTERPRETERS_OWN:
             return True
         text = self.ran.out + self.ran.err
-        bug = "Traceback" in text or "itself is at fault" in text
+        bug = "Traceback" in text or "this is a bug in kiejobs" in text
         says = self.refusal.silences or self.ran.code != 7 or "can't" in text
         return self.ran.code in _IN_WORDS and says and not bug
 

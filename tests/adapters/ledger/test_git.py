@@ -286,7 +286,7 @@ def test_whoever_only_looks_goes_by_what_is_known_and_is_told_so(team: Team) -> 
     with team.gone():
         offline = team.store("here")
         assert states(offline) == {"a1": State.RESERVED}
-        assert "can't be fetched, and others may know more" in (offline.trouble or "")
+        assert "can't be fetched, and others may have recorded more" in (offline.trouble or "")
 
 
 def test_a_branch_that_was_deleted_is_made_again_of_what_any_clone_has(team: Team) -> None:

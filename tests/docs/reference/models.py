@@ -139,7 +139,7 @@ def _sources(sources: Sequence[Schema]) -> Iterator[str]:
 
 def _prices(price: ModelPrice | None) -> Iterator[str]:
     if price is None:
-        yield "No price is known: a plan says so, and a budget can't hold it.\n"
+        yield "No price is known: the plan reports it, and a budget can't cover it.\n"
         return
     of = f", {code(price.quantity)} says how many" if price.quantity else ""
     per = f"one {price.unit}{of}, at {price.usd_per_credit} USD a credit"
