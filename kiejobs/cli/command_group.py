@@ -53,7 +53,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it
-    """For what may stand before a verb and behind it."""
+    """For what is allowed before a verb and after it."""
     if value and option.name == "no_color":
         os.environ["NO_COLOR"] = "1"  # what reports an error, at the end, has no flags any more
     if value:
@@ -62,7 +62,7 @@ def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:
 
 _SPOKEN = {
     ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
-    ("-v", "--verbose"): "List every job, where one line would stand for many.",
+    ("-v", "--verbose"): "List every job instead of folding similar ones.",
     ("--no-color",): "Disable colors; also NO_COLOR.",
     ("--json",): "Print JSON on stdout: short for --format json.",
 }

@@ -101,7 +101,7 @@ def _block(problem: Diagnostic, lines: Mapping[str, Sequence[str]], paint: Paint
 
 
 def _around(line: str, at: int, most: int) -> tuple[str, str]:
-    """The source line up to the caret and from there on, cut to so many columns."""
+    """The source line up to the caret and from there on, cut to that many columns."""
     # What lies far off is never looked at: a line may be a megabyte long.
     parts = line[max(at - _FAR, 0) : at], line[at : at + _FAR]
     before, behind = (sanitize(part.replace("\t", "    ")) for part in parts)

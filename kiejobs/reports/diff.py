@@ -144,7 +144,7 @@ def _words_of(one: FieldEdit) -> Hashable:
 
 
 class SameEdits:
-    """Tells which edits are the same: what went and what came is, wherever that was. Made once for many jobs."""
+    """Finds which edits are the same: what went and what came is, wherever that was. Made once for many jobs."""
 
     def __init__(self) -> None:
         self._texts = TextDiff()
