@@ -136,26 +136,30 @@ class PlanView:
 
     @cached_property
     def by_job(self) -> dict[str, BuySum]:
-        """What would be bought, by the job's name; of several campaigns behind theirs."""
-        return self._by(lambda change: _upto(change.address, "[").removeprefix(f"{self.campaign}/"))
+        """What would be bought, by the job's name; of several campaigns after theirs."""
+        return self._by("job")
 
     @cached_property
     def by_model(self) -> dict[str, BuySum]:
-        return self._by(lambda change: change.model)
+        return self._by("model")
 
-    def _by(self, name: Callable[[Change], str]) -> dict[str, BuySum]:
+    def _by(self, what: str) -> dict[str, BuySum]:
         found: dict[str, BuySum] = {}
-        seen = set()
-        for row in self.rows:
-            change = row.change
-            key = (change.fingerprint, change.take)  # what two files want is bought once
-            if change.spends and key not in seen:
-                seen.add(key)
-                one = found.setdefault(name(change), BuySum())
-                one.jobs += 1
-                one.credits += change.credits or 0
-                one.unpriced += change.credits is None
+        for (job, model, credits_), count in self._bought.items():
+            one = found.setdefault(job if what == "job" else model, BuySum())
+            one.jobs += count
+            one.credits += (credits_ or 0) * count
+            one.unpriced += count if credits_ is None else 0
         return found
+
+    @cached_property
+    def _bought(self) -> Counter[tuple[str, str, Decimal | None]]:
+        """How many of a job's name, a model and a price; what two files want is bought once."""
+        changes = [row.change for row in self.rows if row.change.action is Action.SUBMIT]
+        if len(changes) > self.submits:
+            changes = list({(one.fingerprint, one.take): one for one in reversed(changes)}.values())
+        own = f"{self.campaign}/"
+        return Counter((_upto(one.address, "[").removeprefix(own), one.model, one.credits) for one in changes)
 
     @property
     def counts(self) -> list[str]:

@@ -33,6 +33,7 @@ import hashlib, io, json, os, re, sys
 LATER = [
     rb'"digest": "[0-9a-f]{64}", ',
     rb' ?"callback_url": (null|"([^"\\]|\\.)*"),',
+    rb', "by_job": \[[^\]]*\], "by_model": \[[^\]]*\]',
     rb'"terms": \{("budget": [^{}]*)?"models": \{[^{}]*\}\}(, )?',
 ]
 from kiejobs.__main__ import main

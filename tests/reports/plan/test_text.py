@@ -91,6 +91,7 @@ def test_a_plan_of_every_kind_is_a_table_with_its_sums() -> None:
 
 tea: 2 to buy for 1,016 credits ($5.08) and 1 at an unknown price; 1 in flight; 1 to collect; \
 1 moved; 1 done; 1 failed; 1 being submitted by another run; 1 in doubt; 1 no longer wanted
+  by job: 浓缩 1 for 1,000; pour 1 for 16; odd 1 at an unknown price
 PRICE UNKNOWN for 1 job, left out of the sum: each costs the vendor's price of the day
 In doubt: not bought again until resolved; `kiejobs status` shows how.
 Failed: held, and not bought again without `--retry failed`.
