@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import pty
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -219,6 +222,31 @@ def test_a_price_file_that_can_t_be_edited_is_left_to_a_person(stage: Stage) -> 
     assert ran.code == 2
     assert "prices.yaml can't be edited in place" in ran.err
     assert "credits: 7" in ran.err
+    assert not stage.file("schemas").exists()
+
+
+def test_a_no_on_a_terminal_writes_nothing(stage: Stage) -> None:
+    stage.vendor.sells({})
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"n\n")
+        ran = subprocess.run(
+            stage.bench.command("models", "sync", ID, "--rate", "1000/1s"),
+            cwd=stage.bench.folder,
+            env=stage.bench.environment(KIE_API_BASE=stage.bench.url),
+            stdin=theirs,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert (ran.returncode, ran.stdout) == (130, "")
+    assert "New here\n  acme/clip-1\n" in ran.stderr
+    assert "Write these schemas and prices into the project? [y/N]" in ran.stderr
+    assert ran.stderr.endswith("Cancelled; nothing was written.\n")
     assert not stage.file("schemas").exists()
 
 
