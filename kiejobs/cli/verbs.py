@@ -520,7 +520,7 @@ def models_import() -> None:
 @click.argument("names", metavar="[MODEL]...", nargs=-1, **o.completed("models"))
 @flag("--check", is_flag=True, help="Write nothing; exit with 3 where something has changed.")
 @flag("--yes", is_flag=True, help="Don't ask before writing; for CI.")
-@flag("--rate", type=o.rate, default="1/1s", show_default=True, help="Ask at most COUNT times per PERIOD.")
+@flag("--pace", type=o.duration, default="1s", show_default=True, help="Time between two questions.")
 @o.STAND_IN
 @format_flag()
 @verb_of("models_sync")

@@ -71,7 +71,7 @@ class _Said:
 def models_sync(
     names: Sequence[str],
     where: Locations,
-    rate: tuple[int, float],
+    pace: float,
     screen: Screen,
     *,
     yes: bool,
@@ -91,7 +91,7 @@ def models_sync(
     if known.problems().fatal:
         raise InvalidJobFile(known.problems())
     kept = KeptAnswers(space.root.path, space.origin)
-    said = anyio.run(_ask, names, space, require_key(space), kept, rate, screen)
+    said = anyio.run(_ask, names, space, require_key(space), kept, pace, screen)
     view, schemas, prices = _compared(said, names, known, space)
     if view.is_news and not check:
         text = newer_prices(space.root, tuple(prices)) if prices.models else None
@@ -127,12 +127,11 @@ async def _ask(
     space: Workspace,
     key: Secret,
     kept: KeptAnswers,
-    rate: tuple[int, float],
+    pace: float,
     screen: Screen,
 ) -> _Said:
     """Raises SpendingStopped, or UsageProblem where asking on makes no sense; what was answered is kept."""
     said = _Said()
-    pace = rate[1] / rate[0]
     discovery = Discovery(
         space.base, key, space.clock(), kept, pace=pace, transport=discovery_transport(space)
     )

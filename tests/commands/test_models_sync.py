@@ -92,7 +92,7 @@ class Stage:
     vendor: Vendor
 
     def sync(self, *words: str) -> Ran:
-        ran = self.bench.do("models", "sync", *words, "--rate", "1000/1s", "--format", "json")
+        ran = self.bench.do("models", "sync", *words, "--pace", "1ms", "--format", "json")
         if ran.out:
             assert not list(Draft202012Validator(DOCUMENT).iter_errors(ran.json))
         return ran
@@ -128,7 +128,7 @@ def sandbox(store: Path) -> Iterator[str]:
 def test_the_sandbox_sells_what_is_known(tmp_path: Path) -> None:
     with sandbox(tmp_path / "store") as url:
         bench = Bench(tmp_path, url)
-        ran = bench.do("models", "sync", "--check", "--rate", "1000/1s")
+        ran = bench.do("models", "sync", "--check", "--pace", "1ms")
         refused = bench.do("models", "sync", "--check", KIE_API_KEY="another-key")
     assert (ran.code, ran.out) == (0, f"2 models compared with {url}: 2 unchanged\n")
     assert refused.code == 5
@@ -231,7 +231,7 @@ def test_a_no_on_a_terminal_writes_nothing(stage: Stage) -> None:
     try:
         os.write(ours, b"n\n")
         ran = subprocess.run(
-            stage.bench.command("models", "sync", ID, "--rate", "1000/1s"),
+            stage.bench.command("models", "sync", ID, "--pace", "1ms"),
             cwd=stage.bench.folder,
             env=stage.bench.environment(KIE_API_BASE=stage.bench.url),
             stdin=theirs,
