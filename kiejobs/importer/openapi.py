@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -28,6 +28,7 @@ MOST_DEPTH = 48
 
 _BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _MODEL = re.compile(r"[\"']model[\"']\s{0,9}:\s{0,9}[\"']([^\"'\s]{1,100})[\"']")
+_NO_REQUEST = "no POST with a `model` and an `input`"
 _LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
 _UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
 
@@ -61,63 +62,62 @@ class ApiRequest:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """`problems` keep one from being taken in; `others` say why an operation is no request of ours."""
+
+    found: list[ApiRequest] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
 def requests_of(
     name: str, document: ApiDocument, choice: str | None = None
 ) -> tuple[list[ApiRequest], list[str]]:
     """All requests of the document, or those for one model; problems only where one can't be taken in."""
-    found: list[ApiRequest] = []
-    problems: list[str] = []
-    others: list[str] = []
+    requests = Requests()
     for path, item in list(document.root["paths"].items())[:1000]:
         operations = mapping(References(document.root).target(item))
-        operation = operations.get("post")
-        if not isinstance(operation, dict):
+        if isinstance(operations.get("post"), dict):
+            place = f"{name}: POST {str(path)[:200]}{'' if _is_create(str(path)) else ' is not createTask'}"
+            try:
+                _read(document, place, str(path), operations["post"], choice, requests)
+            except (TooManyReferences, RecursionError):
+                requests.problems.append(
+                    f"{place}: written out, its schema is too large or nested too deeply"
+                )
+        else:
             verbs = "/".join(str(one).upper()[:10] for one in operations)
-            others.append(
-                f"{name}: it describes {verbs} {str(path)[:200]}: no POST with a `model` and an `input`"
-            )
-            continue
-        place = f"{name}: POST {str(path)[:200]}{'' if _is_create(str(path)) else ' is not createTask'}"
-        try:
-            requests, wrong, other = _requests(document, str(path), operation, choice)
-        except (TooManyReferences, RecursionError):
-            problems.append(f"{place}: written out, its schema is too large or nested too deeply")
-            continue
-        found += requests
-        problems += [f"{place}: {text}" for text in wrong]
-        others += [f"{place}: {text}" for text in other]
-    if not found and not problems:
-        problems = others or [f"{name}: no POST with a `model` and an `input` in its body"]
-    return found, problems
+            requests.others.append(f"{name}: it describes {verbs} {str(path)[:200]}: {_NO_REQUEST}")
+    if requests.found or requests.problems:
+        return requests.found, requests.problems
+    return [], requests.others or [f"{name}: {_NO_REQUEST} in its body"]
 
 
-def _requests(
-    document: ApiDocument, path: str, operation: Schema, choice: str | None
-) -> tuple[list[ApiRequest], list[str], list[str]]:
-    """Requests; what is wrong; what is no request of ours."""
+def _read(
+    document: ApiDocument, place: str, path: str, operation: Schema, choice: str | None, requests: Requests
+) -> None:
+    """Adds to `requests`."""
     references = References(document.root)
     media = _json_content(references, operation)
     variants = _variants(references.written_out(media.get("schema", {})))
     known = {one for variant in variants for one in listed_models(fields_in(variant).get("model"))}
     # Whatever the page shows of outcomes: the endings of addresses show what is made.
-    answers = [operation.get(key) for key in ("responses", "callbacks")]
-    answer = json.dumps(answers, default=str)[:50_000]
+    answer = json.dumps([operation.get(key) for key in ("responses", "callbacks")], default=str)[:50_000]
     prose = str(operation.get("description", ""))[:20_000]
-    found: list[ApiRequest] = []
-    problems: list[str] = []
-    others: list[str] = []
     for variant in variants:
         fields = fields_in(variant)
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
             what = "`input`" if "model" in fields else "`model` and no `input`"
-            others.append(f"its body has no {what}: createTask takes {{model, input}}")
+            requests.others.append(f"{place}: its body has no {what}: createTask takes {{model, input}}")
             continue
         examples = _examples(references, media, variant, prose)
         calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
         shown = next((names for group in examples if (names := [name for name, _ in group])), [])
         ids, notes, wrong = model_ids(fields["model"], shown, calls, document.model, choice)
-        (others if choice and not ids else problems).extend(wrong)
-        found += [
+        problems = requests.others if choice and not ids else requests.problems
+        problems += [f"{place}: {text}" for text in wrong]
+        requests.found.extend(
             ApiRequest(
                 model=model,
                 input=fields["input"],
@@ -130,8 +130,7 @@ def _requests(
                 notes=(*document.notes, *references.notes, *_odd(fields, path), *notes),
             )
             for model in ids
-        ]
-    return found, problems, others
+        )
 
 
 def _json_content(references: References, operation: Schema) -> Schema:

@@ -21,11 +21,9 @@ _KEPT = 2_000  # a page may refer to one description from many fields
 
 _N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\d| ?k\b)"
 _TO = r"\s*(?:-|to|and|~|\.{2,3})\s*"
-_COUNT = r"(\d{1,4}|one|two|three|four|five|six|seven|eight|nine|ten)"
-_COUNT_WORDS = {
-    "single": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5,
-    "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-}  # fmt: skip
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
+_COUNT_WORDS = {"single": 1, **{word: number for number, word in enumerate(_WORDS, 1)}}
 _THINGS = (
     r"(?:[a-z]{1,14}[ -]){0,3}?(?:images?|pictures?|photos?|videos?|clips?|audios?|files?|urls?|ids?"
     r"|items?|elements?|entries|frames?|references?|colou?rs?|shots?|characters? ids?|voices?|keywords?)\b"
@@ -41,7 +39,7 @@ _OF_ALL = re.compile(r",\s*(?:and )?(?:with )?(?:an? |the )?(?:combined|total|su
 _ADVICE = re.compile(
     r"[^,(]{0,200}\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b[^,)]*"
 )
-_TWICE = re.compile(r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten) \((\d{1,2})\)")
+_TWICE = re.compile(rf"\b(?:{'|'.join(_WORDS)}) \((\d{{1,2}})\)")
 _SHORT = re.compile(r"\b(max|min)\.(?=\s)")
 _EACH = re.compile(r"\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
 _CLAUSES = re.compile(r",(?!\d)|[()]")
@@ -157,32 +155,21 @@ _CHINESE_WORDS = (
     (r"\s*或者?\s*", " or "), (r"(?<=[\w`'\"])\s*[和与及]\s*(?=[a-zA-Z0-9`'\"])", " and "),
     (r"(?:每|单)(?=[张段条份]|个(?!任务|请求))", " each "),
     (r"大于(?:或)?等于", " at least "), (r"小于(?:或)?等于", " at most "), (r"汉字", "字"),
-    (r"(?:字符|字数?|长度)(?:数|长度)?(?:上限|限制|最多)(?:为|是)?\s*:?", " max length "),
-    (r"一(?=[张个段条份])", "1"),
-    (r"[两二](?=[张个段条份])", "2"),
-    (r"三(?=[张个段条份])", "3"),
+    (r"(?:字符|字数?|长度)(?:数|长度)?(?:上限|限制|最多)(?:为|是)?\s*:?", " max length "), (r"一(?=[张个段条份])", "1"),
+    (r"[两二](?=[张个段条份])", "2"), (r"三(?=[张个段条份])", "3"),
     (r"最[大多](?:数量|个数|张数)(?:为|是)?", " max count "), (r"最[小少](?:数量|个数|张数)(?:为|是)?", " min count "),
-    (r"最大(?:文本|字符)?长度(?:为|是)?", " max length "),
-    (r"最小(?:文本|字符)?长度(?:为|是)?", " min length "),
-    (r"最大值(?:为|是)?", " maximum "),
-    (r"最小值(?:为|是)?", " minimum "),
-    (r"(?:取值|数值|有效)?范围(?:为|是|在)?|取值", " range "),
-    (r"(?<=\d)\s*(?:表示|代表|意为)", " means "),
-    (r"步长(?:为|是)?", " step "),
-    (rf"(?:必须)?(?:是|为)?\s*{_AMOUNT}\s*的(?:整数)?倍数", r" multiples of \1 "),
+    (r"最大(?:文本|字符)?长度(?:为|是)?", " max length "), (r"最小(?:文本|字符)?长度(?:为|是)?", " min length "),
+    (r"最大值(?:为|是)?", " maximum "), (r"最小值(?:为|是)?", " minimum "),
+    (r"(?:取值|数值|有效)?范围(?:为|是|在)?|取值", " range "), (r"(?<=\d)\s*(?:表示|代表|意为)", " means "),
+    (r"步长(?:为|是)?", " step "), (rf"(?:必须)?(?:是|为)?\s*{_AMOUNT}\s*的(?:整数)?倍数", r" multiples of \1 "),
     (r"(?:必须)?(?:且)?(?:仅|只)(?:能|支持|限|可)*(?:包含|上传|提供|使用)?", " only "),
     (r"(?:最多|至多|不超过|不得超过|不能超过|不大于|不多于|上限)(?:支持|为|可)*(?:上传|传入|包含|输入|填写)?", " at most "),
-    (r"(?:最少|至少|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "),
-    (r"最[长大](?=\s*\d)", " at most "),
+    (r"(?:最少|至少|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "), (r"最[长大](?=\s*\d)", " at most "),
     (r"最[短小](?=\s*\d)", " at least "),
     (rf"(?<!\d){_AMOUNT}\s*个?(?:英文|中文)?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
-    (r"必须(?:是|为|在)", " must be "),
-    (r"(?:总|合计|共计|总共)", " total "),
-    (r"(?:建议|推荐)", " recommended "),
-    (r"介于", " between "),
-    (rf"{_AMOUNT}\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
-    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "),
-    (r"(?<=\d)\s*秒", " seconds "),
+    (r"必须(?:是|为|在)", " must be "), (r"(?:总|合计|共计|总共)", " total "), (r"(?:建议|推荐)", " recommended "),
+    (r"介于", " between "), (rf"{_AMOUNT}\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
+    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "),
 )  # fmt: skip
 _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
 _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
