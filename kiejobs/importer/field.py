@@ -124,20 +124,14 @@ def _required(
 def conditions(node: Schema, required: Sequence[str], fields: dict[str, Schema]) -> list[Schema]:
     """Rules for fields that the page calls required and that prose wants only where another has some value."""
     rules: list[Schema] = []
-    for name in names_in(node.get("required")):
-        prose = mapping(fields_in(node).get(name)).get("description")
-        found = _WHEN.search(prose) if isinstance(prose, str) and name not in required else None
-        if found is None or found[1] not in fields or name not in fields:
-            continue
-        value = coerce(fields[found[1]], found[2])
-        if fits(fields[found[1]], value):
-            rules.append(
-                {
-                    "title": f"{name} is required when {found[1]} is {show(value)}",
-                    "if": {"required": [found[1]], "properties": {found[1]: {"const": value}}},
-                    "then": {"required": [name]},
-                }
-            )
+    for name in [one for one in names_in(node.get("required")) if one in fields and one not in required]:
+        found = _WHEN.search(str(mapping(fields_in(node).get(name)).get("description", "")))
+        other = found[1] if found else ""
+        value = coerce(fields[other], found[2]) if found and other in fields else None
+        if value is not None and fits(fields[other], value):
+            title = f"{name} is required when {other} is {show(value)}"
+            when = {"required": [other], "properties": {other: {"const": value}}}
+            rules.append({"title": title, "if": when, "then": {"required": [name]}})
     return rules
 
 
@@ -161,7 +155,8 @@ def _form(name: str, node: Any, around: FieldContext) -> Schema:
         around.note(_NOTHING_SAID)
         return {}
     texts = [one.get("description") for one in (node, mapping(node.get("items")))]
-    prose = "\n".join(text for text in texts if isinstance(text, str))
+    words = [text for text in texts if isinstance(text, str)]
+    prose = "\n".join(words)
     shown = [*around.shown, *items_in(node.get("examples"))[:20]]
     shown += [node["example"]] if "example" in node else []
     around = replace(around, shown=shown)
@@ -178,7 +173,8 @@ def _form(name: str, node: Any, around: FieldContext) -> Schema:
             around.note("its default is a file of the page's own; nothing is sent for it")
             default = None
     form |= default_of(form, default, around.note)
-    add_stated(form, prose, shown, around.note)
+    # What is said of an item limits the item; the list only where nothing else is said of it.
+    add_stated(form, words[0] if words else "", shown, around.note)
     if node.get("deprecated") is True:
         form["deprecated"] = True
     return form

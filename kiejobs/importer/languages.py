@@ -29,25 +29,21 @@ _LIMITS = (
 
 def combined(readings: Sequence[PageReading]) -> list[PageReading]:
     """In their order."""
-    done: list[PageReading] = []
+    made: dict[
+        str, tuple[ImportedModel, ImportedModel]
+    ] = {}  # the first of each model, and what became of it
+    left: list[list[ImportedModel]] = []
     for reading in readings:
-        left = []
+        left.append([])
         for model in reading.models:
-            at = next((n for n, one in enumerate(done) if _of(one, model) is not None), None)
-            first = None if at is None else _of(done[at], model)
-            if at is None or first is None or first.chinese == model.chinese:
-                left.append(model)
-                continue
-            both = _completed(first, model, reading.name)
-            done[at] = replace(
-                done[at], models=tuple(both if one is first else one for one in done[at].models)
-            )
-        done.append(replace(reading, models=tuple(left)))
-    return done
-
-
-def _of(reading: PageReading, model: ImportedModel) -> ImportedModel | None:
-    return next((one for one in reading.models if one.model == model.model), None)
+            first, completed = made.setdefault(model.model, (model, model))
+            if first.chinese == model.chinese:
+                left[-1].append(model)
+            else:
+                made[model.model] = (first, _completed(completed, model, reading.name))
+    done = {id(first): completed for first, completed in made.values()}
+    models = [tuple(done.get(id(one), one) for one in own) for own in left]
+    return [replace(one, models=own) for one, own in zip(readings, models, strict=True)]
 
 
 def _completed(first: ImportedModel, other: ImportedModel, page: str) -> ImportedModel:

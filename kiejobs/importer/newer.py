@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kiejobs.core.models.changes import ModelChange
     from kiejobs.importer.openapi import Schema
 
-_SOURCE = "x-kiejobs-source"
+_SOURCE, _CLOSED = "x-kiejobs-source", "unevaluatedProperties"
 
 
 def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
@@ -47,10 +47,14 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     rules = items_in(_input_of(there).get("allOf"))
     titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
     rules = [*rules, *(one for one in _input_of(made).get("allOf", ()) if one.get("title") not in titles)]
-    closed = forms["input"].pop("unevaluatedProperties")
-    forms["input"] |= {**({"allOf": rules} if rules else {}), "unevaluatedProperties": closed}
+    bare = {key: value for key, value in forms["input"].items() if key not in {"allOf", _CLOSED}}
+    forms["input"] = {**bare, **({"allOf": rules} if rules else {}), _CLOSED: False}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
+    if (
+        made["x-kiejobs-output"]["media_type"] == "application/json"
+    ):  # a page shows such a result, or has none
+        schema["x-kiejobs-output"] = made["x-kiejobs-output"]
     schema[_SOURCE] = _sources(there)
     for source in made[_SOURCE]:
         schema[_SOURCE] = _with_page(schema[_SOURCE], source)
@@ -99,11 +103,9 @@ def _with_page(old: list[Schema], source: Schema) -> list[Schema]:
 
 
 def _model_description(there: Schema) -> str | None:
-    models = mapping(_properties(there).get("model")).get("enum")
+    models = items_in(mapping(_properties(there).get("model")).get("enum"))
     output = mapping(there.get("x-kiejobs-output")).get("media_type")
-    if not isinstance(models, list) or not models or not isinstance(output, str):
-        return None
-    return model_description(str(models[0]), output)
+    return model_description(str(models[0]), output) if models and isinstance(output, str) else None
 
 
 def _sources(there: Schema) -> list[Schema]:

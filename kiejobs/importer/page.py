@@ -133,44 +133,27 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     notes += [guess] if guess else []
     schema = _schema(request.model, fields, required, rules, output)
     form = f"OpenAPI {request.version}" if request.version else "headings and tables"
-    source = {
-        "facts": "fields, enums, defaults, limits, file types and sizes",
-        "page": f"the vendor's page for {request.model} ({form})",
-        "sha256": digest,
-        "date": imported,
-    }
-    schema["x-kiejobs-source"] = [source]
+    page, facts = (
+        f"the vendor's page for {request.model} ({form})",
+        "fields, enums, defaults, limits, file types and sizes",
+    )
+    schema["x-kiejobs-source"] = [{"facts": facts, "page": page, "sha256": digest, "date": imported}]
     notes += _against_examples(schema, request.examples)
     told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
-    words = " ".join(
-        str(one.get("description", "")) for one in fields_in(request.input).values() if mapping(one)
-    )
+    words = " ".join(str(mapping(one).get("description", "")) for one in fields_in(request.input).values())
     chinese = len(_CHINESE.findall(words)) * 4 > len(words)
     return ImportedModel(request.model, schema, tuple(told), request.examples, chinese)
 
 
 def _schema(model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema) -> Schema:
+    outcome = "Where the API posts the outcome once the task is over. Without it there is only polling."
+    input_ = _object(required, fields, **({"allOf": rules} if rules else {}))
     properties = {
-        "model": {
-            "title": "Model",
-            "description": "Names the model; this request takes no other.",
-            "type": "string",
-            "enum": [model],
-            "default": model,
-        },
-        "callBackUrl": {
-            "title": "Callback address",
-            "description": "Where the API posts the outcome once the task is over. Without it "
-            "there is only polling.",
-            "type": "string",
-            "format": "uri",
-        },
-        "input": {
-            "title": "Input",
-            "description": "What to generate.",
-            **_object(required, fields, **({"allOf": rules} if rules else {})),
-        },
-    }
+        "model": {"title": "Model", "description": "Names the model; this request takes no other.",
+                  "type": "string", "enum": [model], "default": model},
+        "callBackUrl": {"title": "Callback address", "description": outcome, "type": "string", "format": "uri"},
+        "input": {"title": "Input", "description": "What to generate.", **input_},
+    }  # fmt: skip
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:kiejobs:model:{model}",

@@ -52,9 +52,10 @@ _MAX_LENGTH = (
     rf"characters? limit(?: is| of)?:? ?{_N}",
     rf"{_N} {_LETTERS}(?: ?\(?(?:max|maximum|limit|or less|or fewer))",
 )
+_LEAST_OF = r"(?:at least|not less than|no less than|greater than or equal to|>=|≥)"
 _MIN_LENGTH = (
     rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"(?:min(?:imum)?\.?(?: of)?:?|at least|>=|≥) ?{_N} {_LETTERS}",
+    rf"(?:min(?:imum)?\.?(?: of)?:?|{_LEAST_OF}) ?{_N} {_LETTERS}",
 )
 _LENGTHS = (rf"length\s*[:=]?\s*{_N}{_TO}{_N}", rf"{_N}{_TO}{_N} {_LETTERS}")
 _RANGES = (
@@ -64,8 +65,7 @@ _RANGES = (
     rf"^(?:[a-z]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
 )
 _MINIMUM = (
-    rf"\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"(?:at least|not less than|no less than|greater than or equal to|>=|≥) ?{_N}",
+    rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}",
     rf"{_N} ?(?:<=|≤)",
 )
 _MAXIMUM = (
@@ -73,9 +73,7 @@ _MAXIMUM = (
     rf"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤) ?{_N}",
 )
 _STEP = (
-    rf"\bstep(?: size)?(?: of| is)?\s*[:=]?\s*{_N}",
-    rf"(?:steps|increments|multiples?) of {_N}",
-    rf"divisible by {_N}",
+    rf"(?:\bstep(?: size)?(?: of| is)?\s*[:=]?\s*|(?:steps|increments|multiples?) of |divisible by ){_N}",
 )
 _ALONE = rf"(?<![\d.~-])(?<![-~]\s)(?<!to\s)(?<!and\s)(?<![\[(=:])(?<![:=]\s)(?<!min\s)(?<!minimum\s)(?<!least\s)-1(?![\d.:]|{_TO}-?\d)"
 _SPECIAL = (
@@ -232,7 +230,7 @@ def special_from_prose(prose: str) -> float | None:
 @lru_cache(maxsize=_KEPT)
 def choices_from_prose(prose: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
-    text = _in_english(prose[:MOST_CHARACTERS])
+    text = in_english(prose[:MOST_CHARACTERS])
     numbers = _NUMBERS.search(text)
     if numbers:
         return _distinct(re.findall(r"\d+", numbers[1]))
@@ -276,7 +274,7 @@ def _distinct(found: list[str]) -> tuple[str, ...]:
 
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
-    text = _in_english(plain_prose(prose).lower())
+    text = in_english(plain_prose(prose).lower())
     text = _SHORT.sub(r"\1", _TWICE.sub(r"\1", text))
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
     alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
@@ -297,7 +295,7 @@ def plain_prose(prose: str) -> str:
     return _THOUSANDS.sub("", text)
 
 
-def _in_english(prose: str) -> str:
+def in_english(prose: str) -> str:
     """With the Chinese words of limits, counts and units replaced; the rest says nothing to anyone here."""
     if not _CHINESE.search(prose):
         return prose

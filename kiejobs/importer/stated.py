@@ -19,6 +19,7 @@ from kiejobs.importer.prose import (
     ValueRange,
     choices_from_prose,
     default_from_prose,
+    in_english,
     items_from_prose,
     length_from_prose,
     length_of_each,
@@ -44,7 +45,6 @@ _BARS = re.compile(
     r"\b(?:not (?:be )?(?:supported?|available|allowed|made|work)|unsupported|requires?|"
     r"only (?:supported|available|allowed|works?|for|when|with|at|in))\b|不支持|不能|仅支持|仅在"
 )
-_QUOTES = "`'\"\u201c\u201d"
 _BY_WORD = {
     "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
     "gif": "image/gif", "bmp": "image/bmp", "tiff": "image/tiff", "tif": "image/tiff",
@@ -61,9 +61,9 @@ _SAME = {
     "video/x-msvideo": "video/avi",
 }  # fmt: skip
 _KINDS = {
-    "image": ("image", "picture", "photo", "frame", "mask"),
-    "video": ("video", "clip"),
-    "audio": ("audio", "voice", "speech", "sound", "music"),
+    "image": ("image", "picture", "photo", "frame", "mask", "图"),
+    "video": ("video", "clip", "视频"),
+    "audio": ("audio", "voice", "speech", "sound", "music", "音频"),
 }
 _MEDIA_TYPE = re.compile(r"\b(?:image|video|audio)/[a-z0-9][a-z0-9.+-]{0,40}", re.IGNORECASE)
 _FORMAT_WORDS = re.compile(rf"\b({'|'.join(_BY_WORD)})\b", re.IGNORECASE)
@@ -72,7 +72,7 @@ _FORMAT_LIST = re.compile(
     re.IGNORECASE,
 )
 _FORMATS_LINE = re.compile(
-    r"(?:(?:formats?|file types?|accepted types?|types?|must be|in)\b|\((?=\.?[a-z0-9]{2,9}[,/ )]))[^.\n]{0,160}",
+    r"(?:(?:formats?|file types?|accepted types?|types?|must be|in)\b|格式|支持|类型|\((?=\.?[a-z0-9]{2,9}[,/ )]))[^.\n]{0,160}",
     re.IGNORECASE,
 )
 _SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(KB|MB|GB|KiB|MiB|GiB)\b", re.IGNORECASE)
@@ -137,8 +137,7 @@ def _limits(form: Schema, kind: Any, prose: str, shown: Sequence[Any], note: Not
         listed = form["enum"]
         others = [text for text in choices_from_prose(prose) if coerce(form, text) not in listed]
         if others and len(listed) > 1:
-            shown = ", ".join(map(show, others[:8]))
-            note(f"prose lists {shown}, the schema does not; the schema counts")
+            note(f"prose lists {', '.join(map(show, others[:8]))}, the schema does not; the schema counts")
         return []
     if kind == "string":
         length = _missing(form, length_from_prose(prose), "minLength", "maxLength", note)
@@ -212,17 +211,13 @@ def _asides(form: Schema, kind: Any, prose: str, note: Note) -> list[str]:
     if kind in {"integer", "number"} and isinstance(step, float):
         found.append(f"In steps of {step}: {_FROM_PROSE}, and not checked.")
     default = default_from_prose(prose)
-    if default is None or not isinstance(kind, str) or kind in {"array", "object"}:
+    if default is None or kind not in {"string", "integer", "number", "boolean"}:
         return found
-    value = coerce({"type": kind}, default)
-    if not fits(form, value):
-        return found
-    given = form.get("default")
-    if "default" not in form and value != "None":
+    value, given = coerce({"type": kind}, default), form.get("default")
+    if fits(form, value) and given is None and value != "None":
         found.append(f"Left out, it is {show(value)}: {_FROM_PROSE}.")
-    elif "default" in form and value != given:
-        said = f"prose says its default is {show(value)}"
-        note(f"{said}, the schema {show(given)}; the schema counts")
+    elif fits(form, value) and given not in (None, value):
+        note(f"prose says its default is {show(value)}, the schema {show(given)}; the schema counts")
     return found
 
 
@@ -234,28 +229,20 @@ def related(given: Schema) -> list[str]:
         prose = str(one.get("description") or "")[:MOST_CHARACTERS]
         sentences = [part for part in _PARTS.split(prose) if _TIES.search(part.lower())]
         bars = " ".join(plain_prose(part).lower() for part in sentences if _BARS.search(part.lower()))
-        others = [
-            other
-            for other in fields
-            if other != name
-            and (
-                any(other in part and re.search(_spoken(other), part) for part in sentences)
-                or any(
-                    re.search(rf"\b{re.escape(value)}\b", bars)
-                    for value in _values(fields[other]) - _values(one)
-                )
-            )
-        ]
+        spoken = [one for one in fields if any(one in part and _speaks_of(part, one) for part in sentences)]
+        values = {other: _values(fields[other]) - _values(one) for other in fields}
+        barred = [one for one in fields if any(re.search(rf"\b{re.escape(v)}\b", bars) for v in values[one])]
+        others = [other for other in fields if other != name and other in {*spoken, *barred}]
         if others:
             ties = f"{name[:80]}: prose ties it to {', '.join(others)[:200]}"
             found.append(f"{ties}; a rule between fields is for you to write")
     return found
 
 
-def _spoken(name: str) -> str:
+def _speaks_of(sentence: str, name: str) -> bool:
     """A name of several words, or one in quotes: `prompt` alone is a word like any other."""
-    quote = "" if "_" in name else f"[{_QUOTES}]"
-    return rf"{quote}(?<![\w./-]){re.escape(name)}(?![\w/]){quote}"
+    quote = "" if "_" in name else "[`'\"\u201c\u201d]"
+    return re.search(rf"{quote}(?<![\w./-]){re.escape(name)}(?![\w/]){quote}", sentence) is not None
 
 
 def _values(form: Schema) -> set[str]:
@@ -323,7 +310,7 @@ def largest(prose: str) -> int | None:
     """Bytes of one file; of several sizes the largest, so that none is refused that may be taken."""
     found = [
         int(float(size) * 2 ** _POWERS[unit[0].lower()])
-        for sentence in re.split(r"(?<=[.;)])\s|\n", prose)
+        for sentence in re.split(r"(?<=[.;)])\s|\n", in_english(prose))
         if not (_TOTAL.search(sentence) and "(file url" not in sentence.lower())
         for size, unit in _SIZE.findall(sentence)
     ]
@@ -333,7 +320,7 @@ def largest(prose: str) -> int | None:
 @lru_cache(maxsize=2_000)
 def file_facts(prose: str) -> tuple[str, ...]:
     """Seconds, pixels and shapes, in our words."""
-    text = plain_prose(prose).lower()
+    text = in_english(plain_prose(prose).lower())
     found = [
         words.format(*match.groups())
         for pattern, words in _FACTS.items()

@@ -100,9 +100,8 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     if not documents and not problems:
         root = described(plain)
         documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
-        elsewhere = (
-            "" if _endpoint(plain).endswith("/createTask") else f"; {_endpoint(plain)} is not createTask"
-        )
+        path = _endpoint(plain)
+        elsewhere = "" if path.endswith("/createTask") else f"; {path} is not createTask"
         problems = [] if documents else [f"{name}: {_NOTHING}{elsewhere}"]
     return documents, problems
 
