@@ -62,7 +62,7 @@ _RANGES = (
     rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
     rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
     rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-    rf"^(?:[a-z]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
+    rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
 )
 _MINIMUM = (
     rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}",
@@ -126,7 +126,7 @@ _BARE = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE)
-_END = re.compile(r"\.(?:\s|$)|\n|;|\u3002")
+_END = re.compile(r"\.(?:\s|$)|\n|;|\u3002|\uff1b|[,\uff0c]\s*(?:默认|default\b)", re.IGNORECASE)
 _OPEN = re.compile(r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE)
 _NUMBERS = re.compile(
     r"\b(?:options?|allowed|supported|supports?(?: only)?|only|values?|duration|fps|either)(?: is| are)?[:.,]?\s{1,3}"
@@ -167,7 +167,7 @@ _CHINESE_WORDS = (
     (rf"(?<!\d){_AMOUNT}\s*个?(?:英文|中文)?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
     (r"必须(?:是|为|在)", " must be "), (r"(?:总|合计|共计|总共)", " total "), (r"(?:建议|推荐)", " recommended "),
     (r"介于", " between "), (rf"{_AMOUNT}\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
-    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "),
+    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "), (r"(?<=\d)\s*像素", " pixels "),
 )  # fmt: skip
 _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
 _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")

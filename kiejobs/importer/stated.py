@@ -310,7 +310,7 @@ def largest(prose: str) -> int | None:
     """Bytes of one file; of several sizes the largest, so that none is refused that may be taken."""
     found = [
         int(float(size) * 2 ** _POWERS[unit[0].lower()])
-        for sentence in re.split(r"(?<=[.;)])\s|\n", in_english(prose))
+        for sentence in re.split(r"(?<=[.;)])\s|[\n\uff0c\u3002]", in_english(prose))
         if not (_TOTAL.search(sentence) and "(file url" not in sentence.lower())
         for size, unit in _SIZE.findall(sentence)
     ]
@@ -320,7 +320,7 @@ def largest(prose: str) -> int | None:
 @lru_cache(maxsize=2_000)
 def file_facts(prose: str) -> tuple[str, ...]:
     """Seconds, pixels and shapes, in our words."""
-    text = in_english(plain_prose(prose).lower())
+    text = " ".join(in_english(plain_prose(prose).lower()).split())
     found = [
         words.format(*match.groups())
         for pattern, words in _FACTS.items()
