@@ -97,6 +97,9 @@ class Stage:
             assert not list(Draft202012Validator(DOCUMENT).iter_errors(ran.json))
         return ran
 
+    def text(self, *words: str) -> Ran:
+        return self.bench.do("models", "sync", *words, "--pace", "1ms")
+
     def file(self, name: str) -> Path:
         return self.bench.folder / name
 
@@ -173,7 +176,7 @@ def test_what_it_means_for_the_job_files_is_shown_before(stage: Stage) -> None:
     assert (effect["file"], effect["problems"], job["address"]) == ("jobfiles/tea.yaml", [], "tea/pour")
     assert job["credits"] == {"was": "5", "now": "7"}
     assert job["fingerprint"]["was"] != job["fingerprint"]["now"]
-    text = stage.bench.do("models", "sync", ID, "--check").out
+    text = stage.text(ID, "--check").out
     assert "another request" in text
     assert "7 credits, was 5" in text
     stage.vendor.sells({"resolution": RESOLUTION}, price="5 credits per video.")
@@ -194,7 +197,7 @@ def test_a_price_in_words_only_is_shown_next_to_the_one_in_use(stage: Stage) -> 
         None,
         [{"when": {}, "given": {}, "credits": "5"}],
     )
-    assert "the vendor's words are not certain, so it stays" in stage.bench.do("models", "sync", ID).out
+    assert "the vendor's words are not certain, so it stays" in stage.text(ID).out
 
 
 def test_other_prices_of_the_project_stay_as_they_are_written(stage: Stage) -> None:
