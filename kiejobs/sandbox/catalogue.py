@@ -97,6 +97,10 @@ def _field(form: Mapping[str, Any]) -> dict[str, Any]:
             plain[key] = _field(form[key])
     if "properties" in form:
         plain["properties"] = {name: _field(inner) for name, inner in form["properties"].items()}
+    match form.get("anyOf"):
+        case [{"const": special}, {"minimum": least, "maximum": most}]:
+            del plain["anyOf"]
+            plain["description"] = f"Range: {least} to {most}. {special} means what fits."
     if "x-kiejobs-file" in form:
         plain["description"] = _file_words(form["x-kiejobs-file"])
     return plain

@@ -14,9 +14,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from kiejobs.adapters.project.files import read_schema
+from kiejobs.adapters.project.files import model_names, read_schema
 from kiejobs.adapters.project.models import ModelFiles, bundled_prices
+from kiejobs.core.models.changes import model_changes
+from kiejobs.importer.newer import merged
+from kiejobs.importer.page import read_page
 from kiejobs.sandbox.app import Sandbox
+from kiejobs.sandbox.catalogue import discovered
 from tests.support.bench import KEY, Bench
 from tests.support.raw_server import raw_server
 from tests.support.sandbox_served import serving
@@ -136,6 +140,15 @@ def test_the_sandbox_sells_what_is_known(tmp_path: Path) -> None:
     assert (ran.code, ran.out) == (0, f"2 models compared with {url}: 2 unchanged\n")
     assert refused.code == 5
     assert "/api/v1/models: the API answers 401: Unauthorized" in refused.err
+
+
+def test_what_the_sandbox_says_of_each_bundled_model_is_read_as_it_is_known() -> None:
+    for model in model_names():
+        known = ModelFiles()[model]
+        document = discovered("schema", model, {model: known}, bundled_prices()).body
+        text = json.dumps(json.loads(document)["data"]["openapi"])
+        (made,) = read_page("answer", text, imported="2026-11-30", choice=model).models
+        assert model_changes(known, merged(made.schema, dict(known))[0]) == []
 
 
 # --- what changes ---------------------------------------------------------------------------------------
