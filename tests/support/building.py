@@ -65,6 +65,9 @@ def _values(field: dict[str, Any]) -> Iterator[Any]:
 def _made(field: dict[str, Any]) -> Iterator[Any]:
     if "const" in field or "enum" in field:
         yield from [field["const"]] if "const" in field else field["enum"]
+    elif "anyOf" in field:  # `-1`, or 4 to 30: the last is the rule, those before it are exceptions
+        for one in reversed(field["anyOf"]):
+            yield from _made({"type": field.get("type"), **one})
     elif field.get("type") == "array":
         yield [_value(_file_items(field)) for _ in range(max(1, field.get("minItems", 1)))]
     elif field.get("type") == "object":
