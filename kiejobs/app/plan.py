@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.adapters.project.root import below_checkout, find_root
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.records import State, sibling_path
+from kiejobs.core.models.spec import complete
 from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan, together
 from kiejobs.core.prices.table import AgedPrice, aged_prices
@@ -112,7 +113,7 @@ def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Se
         selection=selection_of(loaded.wanted, space) if loaded.wanted.select else None,
         retry=frozenset(retry),
         terms=_terms(loaded, space),
-        defaults=lambda model: loaded.expansion.spec_of[model].defaults,
+        today=lambda model, sent: complete(loaded.expansion.spec_of[model], sent),
     )
     space.require_no_links(made.changes)
     taken = space.folder.occupied(made.changes)

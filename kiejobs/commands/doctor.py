@@ -112,9 +112,12 @@ def _prices(space: Workspace) -> str:
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
     stated = f"{counts}{len(table.models) - own} bundled"
-    old = [f"{one.model} ({one.price.date})" for one in aged if one.old and one.price is not None]
-    mend = "; `kiejobs models sync` asks the vendor"
-    return f"{stated}; older than {OLD_AFTER} days: {', '.join(old)}{mend}" if old else stated
+    known = [(one, one.price) for one in aged if one.price is not None]
+    over = [f"{one.model} ({price.until})" for one, price in known if one.ended]
+    old = [f"{one.model} ({price.date})" for one, price in known if one.old]
+    words = [f"ran out: {', '.join(over)}"] if over else []
+    words += [f"older than {OLD_AFTER} days: {', '.join(old)}"] if old else []
+    return "; ".join([stated, *words, *(["`kiejobs models sync` asks the vendor"] if words else [])])
 
 
 def _network(space: Workspace) -> Iterator[Check]:

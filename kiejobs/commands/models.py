@@ -108,7 +108,8 @@ def _concluded(problems: Problems, screen: Screen) -> ExitCode:
 
 
 def _fits(model: ModelView, word: str) -> bool:
-    return word.lower() in model.spec.model.lower() or word in {model.kind, model.origin}
+    known = {model.kind, model.origin, "retired" if model.spec.retired else "sold"}
+    return word.lower() in model.spec.model.lower() or word in known
 
 
 # --- an import --------------------------------------------------------------------------------------

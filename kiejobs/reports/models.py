@@ -200,7 +200,8 @@ def list_text(models: Sequence[ModelView], *, color: bool = False) -> str:
     rows: list[tuple[str, ...]] = [("model", "makes", "as of", "from", "credits")]
     for one in models:
         known = map(sanitize, (one.spec.model, one.kind, one.dated or "-"))
-        rows.append((*known, one.origin, price_range(one.price)))
+        origin = f"{one.origin}, retired" if one.spec.retired else one.origin
+        rows.append((*known, origin, price_range(one.price)))
     head, *lines = columns(rows)
     return "\n".join([paint.dim(head), *lines, "", plural(len(models), "model")])
 
@@ -242,6 +243,8 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
     makes = f"{sanitize(model.kind)} ({sanitize(model.spec.media_type)}, {sanitize(model.spec.extension)})"
     where = "bundled" if model.file is None else f"this project, {sanitize(model.file)}"
     facts = [("makes", makes), ("from", where), ("as of", sanitize(model.dated or "unknown"))]
+    if model.spec.retired:
+        facts.append(("gone", f"from the vendor's catalogue by {sanitize(model.spec.retired)}"))
     return [
         sanitize(model.spec.model),
         sanitize(model.title),
@@ -294,7 +297,8 @@ def _price(price: ModelPrice | None) -> list[str]:
         per += f", at least {money(price.minimum)}"
     if price.usd_per_credit is not None:
         per += f"; a credit is {money(price.usd_per_credit)} USD"
-    after = [f"as of {price.date}: {price.source}"]
+    until = f", until {price.until}" if price.until else ""
+    after = [f"as of {price.date}{until}: {price.source}"]
     after += [f"from this project's {price.file}"] if price.file is not None else []
     after += [f"note: {price.note}"] if price.note else []
     return [f"  {line}" for line in (per, *table, *map(sanitize, after))]
@@ -323,6 +327,7 @@ def _outline(model: ModelView) -> dict[str, Json]:
         "from": model.origin,
         "file": model.file,
         "dated": model.dated,
+        "retired": model.spec.retired,
         "price": price_document(model.price),
     }
 
@@ -352,5 +357,5 @@ def price_document(price: ModelPrice | None) -> Json:
             for line in price.lines
         ],
         "usd_per_credit": money_or_null(price.usd_per_credit),
-        **{name: getattr(price, name) for name in ("source", "date", "file", "note")},
+        **{name: getattr(price, name) for name in ("source", "date", "until", "file", "note")},
     }

@@ -476,27 +476,30 @@ _MANY = 10  # schemas
 
 
 def prices_words(aged: Sequence[AgedPrice]) -> str:
-    """`bundled, 2026-10`; each table once, then what is old and what has none."""
+    """`bundled, 2026-10`; each table once, then what ran out, what is old and what has none."""
     dates: dict[str, list[str]] = {}
-    old, missing = [], []
+    old, over, missing = [], [], []
     for one in aged:
         if one.price is None:
             missing.append(sanitize(one.model))
             continue
         dates.setdefault(one.price.file or BUNDLED, []).append(one.price.date)
-        if one.old:
+        if one.ended:
+            over.append(f"{sanitize(one.model)} ({one.price.until})")
+        elif one.old:
             old.append(f"{sanitize(one.model)} ({one.price.date})")
     words = []
     for file, known in dates.items():
         span = " to ".join(dict.fromkeys((min(known), max(known))))
         words.append(f"{sanitize(file)}, {sanitize(span)}")
+    words += [f"ran out, and not known since: {_some(over, _NAMED)}"] if over else []
     words += [f"older than {OLD_AFTER} days: {_some(old, _NAMED)}"] if old else []
     return "; ".join([*words, *([f"none for {_some(missing, _NAMED)}"] if missing else [])])
 
 
 def needs_a_look(aged: Sequence[AgedPrice]) -> bool:
-    """Is a price old, or not known?"""
-    return any(one.old or one.price is None for one in aged)
+    """Is a price old, over, or not known?"""
+    return any(one.old or one.ended or one.price is None for one in aged)
 
 
 def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
@@ -544,8 +547,9 @@ def _entry(name: str, sum_: BuySum) -> dict[str, Json]:
 
 def price_entry(one: AgedPrice) -> dict[str, Json]:
     """For a document: every key is always there. `file` is null for the bundled table."""
-    stated = {key: getattr(one.price, key, None) for key in ("date", "file", "note", "source")}
-    return dict(sorted({**stated, "model": one.model, "old": one.old}.items()))
+    stated = {key: getattr(one.price, key, None) for key in ("date", "file", "note", "source", "until")}
+    known = {"model": one.model, "old": one.old, "ended": one.ended}
+    return dict(sorted({**stated, **known}.items()))
 
 
 def _change(row: PlanRow) -> dict[str, Json]:

@@ -102,3 +102,12 @@ def test_a_lock_from_before_holds_by_the_digest_of_the_whole_schema(table: Set) 
     lock["models"][MODEL]["schema"] = read_spec(own(bench)).digest
     path.write_bytes(canonical(lock))
     assert bench.do("plan", "jobs.yaml", "--locked").code == 0
+
+
+def test_a_field_of_another_type_buys_nothing_again(table: Set) -> None:
+    bench, judge = table
+    for schema_type, choices in (("string", ["5", "10"]), ("integer", [5, 10])):
+        own(bench, duration={"type": schema_type, "enum": choices, "default": choices[0]})
+        assert bench.run().code == 0
+        assert bench.plan() == {"one": "keep"}
+    assert len(judge.creates) == 1

@@ -12,7 +12,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
-from kiejobs.core.diagnostics import Diagnostic, Problems
+from kiejobs.core.diagnostics import Diagnostic, Problems, Severity
 from kiejobs.core.document.wording import slip
 from kiejobs.core.expand.compiled_job import compile_templates, compiled_job, drafts, render_batch
 from kiejobs.core.expand.job import Job, no_files, place_files
@@ -124,7 +124,7 @@ def expand(
     if catalogue.public_only:
         found += unreachable_callbacks(jobfile, expansion.jobs)
     problems += (one for choice in choices for one in choice.problems(walk=False))  # all were walked by now
-    is_whole = sound and not unknown and len({job.entry.name for job in whole}) == len(jobfile.entries)
+    is_whole = sound and not Problems(unknown).fatal and len({job.entry.name for job in whole}) == len(jobfile.entries)
     problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
 
@@ -199,6 +199,7 @@ def _compiled(
                 continue
             if spec.model not in checkers:
                 checkers[spec.model] = RequestChecker(spec)
+                problems += _retired(spec, place)
             matrix, places = None, Places(jobfile.document, entry)
             if entry.has_matrix:
                 from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
@@ -251,6 +252,14 @@ def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[D
         near = slip(model, catalogue.models)
         hint = f"did you mean `{near}`?" if near else _IMPORT
         yield Diagnostic("unknown-model", f"the model `{model}` is not known", place, hint)
+
+
+def _retired(spec: Spec, place: Place) -> Iterator[Diagnostic]:
+    """A warning only: the catalogue may be wrong, and what was bought is still there."""
+    if spec.retired is not None:
+        message = f"the model `{spec.model}` is retired: by {spec.retired} it was gone from the vendor's catalogue"
+        hint = "new jobs may be refused; jobs that were bought are still collected"
+        yield Diagnostic("retired-model", message, place, hint, Severity.WARNING)
 
 
 def _whole(

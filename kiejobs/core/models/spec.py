@@ -30,7 +30,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 
 
-_WORDS = frozenset({"title", "description", "examples", "$comment", "x-kiejobs-source"})
+_WORDS = frozenset({"title", "description", "examples", "$comment", "x-kiejobs-source", "x-kiejobs-retired"})
 _VALUES = frozenset({"const", "default", "enum"})
 """Of a schema's keys: texts for people, and what holds a request's values."""
 
@@ -42,7 +42,7 @@ class Spec:
     `defaults` are always sent, so that the vendor changing a default never changes what a job file means.
     `meaning` is the digest of what a request depends on, `digest` of the complete schema, with its texts.
     `file_fields` hold files, at any depth. Results are named with `extension`, unless the field `output_by` asks
-    for one of `extensions`.
+    for one of `extensions`. `retired` is the day since when the vendor's catalogue is known to lack the model.
     """
 
     model: str
@@ -58,6 +58,7 @@ class Spec:
     output_by: str | None
     extensions: Mapping[str, str]
     file_fields: tuple[str, ...]
+    retired: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def read_spec(schema: Mapping[str, Any]) -> Spec:
         output_by=output.get("by"),
         extensions={value: form["extension"] for value, form in output.get("forms", {}).items()},
         file_fields=tuple(name for name in fields if _holds_files(fields[name])),
+        retired=schema.get("x-kiejobs-retired"),
     )
 
 

@@ -154,17 +154,17 @@ def plan(  # noqa: PLR0913 - each by its name; a bundle of them would have this 
     selection: Selection | None = None,
     retry: frozenset[str] = frozenset(),
     terms: Terms = NO_TERMS,
-    defaults: Callable[[str], Mapping[str, Json]] = lambda _model: {},
+    today: Callable[[str, Mapping[str, Json]], Mapping[str, Json]] = lambda _model, sent: sent,
 ) -> Plan:
     """In the order of submission; what is bought but no longer wanted comes last.
 
     What an edit replaced under an address that is still wanted is no orphan: its own line says
     `input_changed`, and there is one line for each address. `condition` says what is wrong with an
-    attempt's files, if anything is. Without a `selection` all jobs are meant. `defaults` are those of a model: what
-    was bought before a field was known counts as bought with its default.
+    attempt's files, if anything is. Without a `selection` all jobs are meant. `today` is how a model's input
+    would be sent now: what was bought before a field was known, or as another type, counts as bought so.
     """
     wanted = tuple(jobs)
-    decider = _Decider(ledger, condition, retry, defaults)
+    decider = _Decider(ledger, condition, retry, today)
     lines = [
         decider.line(job)
         for job in wanted
@@ -250,9 +250,9 @@ class _Decider:
         ledger: Ledger,
         condition: Callable[[Attempt], str | None],
         retry: frozenset[str],
-        defaults: Callable[[str], Mapping[str, Json]],
+        today: Callable[[str, Mapping[str, Json]], Mapping[str, Json]],
     ) -> None:
-        self._defaults = defaults
+        self._today = today
         self._ledger = ledger
         self._condition = condition
         self._retry = retry
@@ -309,7 +309,7 @@ class _Decider:
         return _line(job, Action.SUBMIT, "+", "new")
 
     def _is_the_same_now(self, job: Job, before: Attempt) -> bool:
-        """Was it bought, and is all that differs fields that had no default then?"""
+        """Was it bought, and is all that differs fields that had no default or another type then?"""
         was = before.reserved
         is_bought = before.is_open or before.state is State.SUCCEEDED
         if (
@@ -318,7 +318,7 @@ class _Decider:
             or not was.input.keys() <= job.input.keys()
         ):
             return False
-        then = {**self._defaults(job.model), **was.input}
+        then = self._today(job.model, was.input)
         return all(name in then and canonical(then[name]) == canonical(job.input[name]) for name in job.input)
 
     def _bought_already(self, job: Job, attempt: Attempt) -> Change:

@@ -36,6 +36,7 @@ MOST_LINES = 5_000
 
 CODE = "price-structure"
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_DATES = {"date": "write a day or a month: 2026-11-03, 2026-11", "until": "write a day: 2026-11-03"}
 _COUNTED = frozenset({"integer", "number", "string"})
 
 
@@ -98,14 +99,13 @@ def _too_many(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnos
 
 
 def _bad_dates(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnostic]:
-    for model, stated in models.items():
+    dates = ((model, key, stated[key]) for model, stated in models.items() for key in _DATES if key in stated)
+    for model, key, written in dates:
         try:
-            day_of(stated["date"])
+            day_of(written)
         except ValueError:
-            message = f"there is no {show(stated['date'])} in the calendar"
-            place = document.place(("models", model, "date"))
-            hint = "write a day or a month: 2026-11-03, 2026-11"
-            yield Diagnostic(CODE, message, place, hint)
+            message = f"there is no {show(written)} in the calendar"
+            yield Diagnostic(CODE, message, document.place(("models", model, key)), _DATES[key])
 
 
 def _overlaps(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -136,6 +136,7 @@ def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | N
         minimum=_amount(stated.get("minimum")),
         usd_per_credit=_amount(stated.get("usd_per_credit", usd)),
         note=stated.get("note"),
+        until=stated.get("until"),
         file=file,
     )
 

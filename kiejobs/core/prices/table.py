@@ -75,7 +75,8 @@ class ModelPrice:
     """What one model costs: credits for each `unit` (video, second, ...), by the line that fits.
 
     `quantity` is the field that says how many units, else it is one; `minimum` of them are paid for. `date` is
-    `YYYY-MM` or `YYYY-MM-DD`: the date of `source`. `file` is the project's own table, None for ours.
+    `YYYY-MM` or `YYYY-MM-DD`: the date of `source`; `until` is the last day of a promotion. `file` is the project's own
+    table, None for ours.
     """
 
     model: str
@@ -88,6 +89,7 @@ class ModelPrice:
     usd_per_credit: Decimal | None = None
     note: str | None = None
     file: str | None = None
+    until: str | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -163,11 +165,15 @@ class PriceTable:
 
 @dataclass(frozen=True, slots=True)
 class AgedPrice:
-    """What is known of one model's price; `price` is None where there is none. `days` from its date on."""
+    """What is known of one model's price; `price` is None where there is none. `days` from its date on.
+
+    `ended` where its last day is over: what it costs since then is not known.
+    """
 
     model: str
     price: ModelPrice | None
     days: int = 0
+    ended: bool = False
 
     @property
     def old(self) -> bool:
@@ -200,5 +206,6 @@ def aged_prices(table: PriceTable, models: Iterable[str], today: date) -> tuple[
     for model in models:
         price = table.of(model)
         days = 0 if price is None else max((today - day_of(price.date)).days, 0)
-        aged.append(AgedPrice(model, price, days))
+        until = None if price is None else price.until
+        aged.append(AgedPrice(model, price, days, until is not None and today > day_of(until)))
     return tuple(aged)
