@@ -200,7 +200,7 @@ def list_text(models: Sequence[ModelView], *, color: bool = False) -> str:
     rows: list[tuple[str, ...]] = [("model", "makes", "as of", "from", "credits")]
     for one in models:
         known = map(sanitize, (one.spec.model, one.kind, one.dated or "-"))
-        origin = f"{one.origin}, retired" if one.spec.retired else one.origin
+        origin = "retired" if one.spec.retired else one.origin
         rows.append((*known, origin, price_range(one.price)))
     head, *lines = columns(rows)
     return "\n".join([paint.dim(head), *lines, "", plural(len(models), "model")])
@@ -216,7 +216,7 @@ def price_range(price: ModelPrice | None) -> str:
         return "unknown"
     known = sorted(line.credits for line in price.lines)
     span = money(known[0]) if known[0] == known[-1] else f"{money(known[0])}-{money(known[-1])}"
-    return f"{span}/{sanitize(price.unit)}"
+    return f"{span}/{sanitize(price.unit).replace('characters', 'chars')}"
 
 
 # --- show ------------------------------------------------------------------------------------------
@@ -293,6 +293,8 @@ def _price(price: ModelPrice | None) -> list[str]:
     per = f"for each {sanitize(price.unit)}"
     if price.quantity is not None:
         per += f", as many as `{sanitize(price.quantity)}` says"
+    if price.unstated:
+        per += ", and a request doesn't say how many"
     if price.minimum is not None:
         per += f", at least {money(price.minimum)}"
     if price.usd_per_credit is not None:
@@ -351,6 +353,7 @@ def price_document(price: ModelPrice | None) -> Json:
     return {
         "unit": price.unit,
         "quantity": price.quantity,
+        "unstated": price.unstated,
         "minimum": money_or_null(price.minimum),
         "credits": [
             {"when": dict(line.when), "given": dict(line.given), "credits": money(line.credits)}

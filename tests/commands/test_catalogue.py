@@ -254,3 +254,50 @@ def test_what_a_rule_lets_pass_is_taken_everywhere(model: str, title: str, field
     (job,) = made.jobs
     assert Model(model, MODELS[model]).problem(dict(job.input)) is None
     assert Draft202012Validator(input_schema(MODELS[model])).is_valid(written)
+
+
+# --- facts that once were wrong, and models that are gone -----------------------------------------
+
+FACTS = [
+    ("bytedance/seedance-2", {"duration": -1}, True),
+    ("bytedance/seedance-2", {"duration": 3}, False),
+    *(
+        ("gpt-image-2-image-to-image", {"aspect_ratio": ratio}, True)
+        for ratio in ("3:2", "2:1", "1:3", "9:21", "5:4")
+    ),
+    ("gpt-image-2-image-to-image", {"aspect_ratio": "5:4", "resolution": "2K"}, False),
+    ("seedream/5-lite-text-to-image", {"quality": "ultra", "output_format": "jpeg"}, True),
+    ("google/imagen4-ultra", {"aspect_ratio": "auto"}, True),
+    ("wan/2-6-video-to-video", {"multi_shots": True}, True),
+    ("grok-imagine/extend", {"extend_at": 2.5, "extend_times": 10}, True),
+    ("grok-imagine/extend", {"extend_at": 1}, False),
+    ("topaz/image-upscale", {"upscale_factor": 4}, True),
+    ("topaz/image-upscale", {"upscale_factor": 8}, False),
+]
+
+
+@pytest.mark.parametrize(("model", "fields", "taken"), FACTS)
+def test_a_fact_of_the_vendor_s_docs_of_today(model: str, fields: dict[str, Any], taken: bool) -> None:  # noqa: FBT001 - a row of the table
+    written = least(MODELS[model]) | fields
+    made = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
+    assert made.problems.fatal is not taken, made.told
+
+
+def test_what_has_no_default_is_not_sent_unless_it_is_written() -> None:
+    """Of fields that came later: a default would change the fingerprint of what was bought before."""
+    for model, field in (
+        ("seedream/5-lite-text-to-image", "output_format"),
+        ("wan/2-6-video-to-video", "multi_shots"),
+    ):
+        assert field not in complete(read_spec(MODELS[model]), least(MODELS[model]))
+
+
+def test_a_retired_model_is_read_and_warned_of() -> None:
+    gone = {model for model, schema in MODELS.items() if "x-kiejobs-retired" in schema}
+    assert "sora-2-text-to-video" in gone
+    for model in gone:
+        made = expanded(
+            jobfile({"a": {"model": model, "input": least(MODELS[model]), "takes": 2}}), MODELS[model]
+        )
+        assert [one.code for one in made.problems] == ["retired-model"], made.told
+        assert "gone from the vendor's catalogue" in made.told[0]

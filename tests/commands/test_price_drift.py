@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import JournalRecord
 from kiejobs.core.ledger.fold import fold
@@ -177,10 +178,11 @@ def test_doctor_tells_what_prices_there_are(rehearsed: Bench) -> None:
         (line,) = [line for line in told.splitlines() if " prices " in line]
         return line
 
-    assert prices().startswith("ok    prices    26 bundled")
+    bundled = f"{len(bundled_prices().models)} bundled; ran out: bytedance/seedance-2-fast (2026-10-07)"
+    assert prices().startswith(f"ok    prices    {bundled}")
     file = rehearsed.folder / "prices.yaml"
     file.write_text("version: 1\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n")
-    assert prices().startswith("ok    prices    1 of the project's own, 26 bundled")
+    assert prices().startswith(f"ok    prices    1 of the project's own, {bundled}")
     file.write_text("version: 2\nmodels: {a/b: {per: video, credits: 1, source: s, date: 2026-11}}\n")
     assert "prices.yaml:1:10: `version`" in prices()
 

@@ -124,7 +124,11 @@ def expand(
     if catalogue.public_only:
         found += unreachable_callbacks(jobfile, expansion.jobs)
     problems += (one for choice in choices for one in choice.problems(walk=False))  # all were walked by now
-    is_whole = sound and not Problems(unknown).fatal and len({job.entry.name for job in whole}) == len(jobfile.entries)
+    is_whole = (
+        sound
+        and not Problems(unknown).fatal
+        and len({job.entry.name for job in whole}) == len(jobfile.entries)
+    )
     problems += _as_written(jobfile, whole, found, is_whole=is_whole)
     return expansion, Problems(problems, of_data.lines)
 
@@ -257,7 +261,9 @@ def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[D
 def _retired(spec: Spec, place: Place) -> Iterator[Diagnostic]:
     """A warning only: the catalogue may be wrong, and what was bought is still there."""
     if spec.retired is not None:
-        message = f"the model `{spec.model}` is retired: by {spec.retired} it was gone from the vendor's catalogue"
+        message = (
+            f"the model `{spec.model}` is retired: by {spec.retired} it was gone from the vendor's catalogue"
+        )
         hint = "new jobs may be refused; jobs that were bought are still collected"
         yield Diagnostic("retired-model", message, place, hint, Severity.WARNING)
 

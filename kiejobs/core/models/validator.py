@@ -107,7 +107,7 @@ class RequestChecker:
     def _unknown(self, name: str) -> SchemaProblem:
         fields = self.spec.fields
         hint = suggest(name, fields) or f"its fields: {', '.join(fields)}"
-        message = f"`{name}` is not a field of {self.spec.model}; the API would ignore it and charge"
+        message = f"`{name}` is not a field of {self.spec.model}; the API may ignore it and charge"
         return SchemaProblem((name,), "unknown", message, hint, at_key=True)
 
     def _remember(self, name: str, value: Json) -> tuple[SchemaProblem, ...]:

@@ -126,17 +126,20 @@ def _overlaps(document: Document, models: Mapping[str, Any]) -> Iterator[Diagnos
 
 
 def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | None) -> ModelPrice:
+    quantity = stated.get("quantity")
+    unstated = isinstance(quantity, dict)
     return ModelPrice(
         model=model,
         unit=stated["per"],
         lines=tuple(line for line, _ in _numbered(stated["credits"])),
         source=stated["source"],
         date=stated["date"],
-        quantity=stated.get("quantity"),
+        quantity=None if unstated else quantity,
         minimum=_amount(stated.get("minimum")),
         usd_per_credit=_amount(stated.get("usd_per_credit", usd)),
         note=stated.get("note"),
         until=stated.get("until"),
+        unstated=unstated,
         file=file,
     )
 
@@ -177,7 +180,7 @@ def _amount(text: str | None) -> Decimal | None:
 def _of_model(document: Document, spec: Spec, stated: Mapping[str, Any]) -> Iterator[Diagnostic]:
     path = ("models", spec.model)
     quantity = stated.get("quantity")
-    if quantity is not None:
+    if isinstance(quantity, str):
         place = document.place((*path, "quantity"))
         if quantity not in spec.fields:
             yield _unknown_field(spec, quantity, place)

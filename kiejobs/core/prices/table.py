@@ -74,9 +74,9 @@ class PriceLine:
 class ModelPrice:
     """What one model costs: credits for each `unit` (video, second, ...), by the line that fits.
 
-    `quantity` is the field that says how many units, else it is one; `minimum` of them are paid for. `date` is
-    `YYYY-MM` or `YYYY-MM-DD`: the date of `source`; `until` is the last day of a promotion. `file` is the project's own
-    table, None for ours.
+    `quantity` is the field that says how many units, else it is one, or unknown where it is `unstated`; `minimum` of them
+    are paid for. `date` is `YYYY-MM` or `YYYY-MM-DD`: the date of `source`; `until` is the last day of a promotion. `file`
+    is the project's own table, None for ours.
     """
 
     model: str
@@ -90,6 +90,7 @@ class ModelPrice:
     note: str | None = None
     file: str | None = None
     until: str | None = None
+    unstated: bool = False
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -99,6 +100,8 @@ class ModelPrice:
 
     def credits(self, request_input: Mapping[str, Json]) -> Decimal | None:
         """The credits for one request, or None where no line fits or its quantity is unknown."""
+        if self.unstated:
+            return None
         for line in self.lines:
             if line.is_for(request_input):
                 break
@@ -133,6 +136,8 @@ class ModelPrice:
             data |= {"per": self.unit, "quantity": self.quantity}
         if self.minimum is not None:
             data["minimum"] = money(self.minimum)
+        if self.unstated:
+            data["unstated"] = True
         return data
 
 

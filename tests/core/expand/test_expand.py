@@ -452,7 +452,7 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
         ),
         "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`?",
         (
-            "unknown-field 12:13 job `c`: `txt` is not a field of example/tiny; the API would ignore it"
+            "unknown-field 12:13 job `c`: `txt` is not a field of example/tiny; the API may ignore it"
             " and charge | did you mean `text`? | x1 c/c"
         ),
         f"no-model 13:3 job `d` names no model, and neither do the defaults | add `model: {MODEL}`",
@@ -645,7 +645,7 @@ def test_the_lines_of_problems_are_stable() -> None:
     """The form that tests/examples/invalid is written in."""
     problem = tiny("input: {txt: x, text: y}").only("unknown-field")
     assert line(problem) == (
-        "unknown-field 6:13 job `a`: `txt` is not a field of example/tiny; the API would ignore it"
+        "unknown-field 6:13 job `a`: `txt` is not a field of example/tiny; the API may ignore it"
         " and charge | did you mean `text`? | x1 c/a"
     )
 

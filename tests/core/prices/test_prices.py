@@ -128,15 +128,18 @@ def test_the_bundled_table_is_in_order() -> None:
         ("bytedance/seedance-2-mini", {"resolution": "720p", "duration": 4}, "82"),
         ("kling-2.6/text-to-video", {"duration": "10", "sound": True}, "220"),
         ("kling/v2-1-master-text-to-video", {"duration": "5"}, "160"),
-        ("kling-3.0/video", {"mode": "pro", "sound": True, "duration": "3"}, "120"),
-        ("kling-3.0/video", {"mode": "4K", "sound": True, "duration": "3"}, None),
+        ("kling-3.0/video", {"mode": "pro", "sound": True, "duration": "3"}, "81"),
+        ("kling-3.0/video", {"mode": "4K", "sound": True, "duration": "3"}, "201"),
         ("wan/2-6-image-to-video", {"resolution": "1080p", "duration": "15"}, "315"),
         ("wan/2-7-text-to-video", {"resolution": "1080p", "duration": 2}, "48"),
         ("hailuo/2-3-image-to-video-standard", {"resolution": "768P", "duration": "10"}, "50"),
         ("hailuo/2-3-image-to-video-standard", {"resolution": "1080P", "duration": "10"}, None),
         ("hailuo/02-image-to-video-standard", {"resolution": "512P", "duration": "6"}, "12"),
         ("grok-imagine/image-to-video", {"resolution": "480p", "duration": "6"}, "14.4"),
-        ("z-image", {}, None),
+        ("qwen/text-to-image", {}, None),
+        ("topaz/video-upscale", {"upscale_factor": "2"}, None),  # a rate, and no length
+        ("elevenlabs/text-to-speech-turbo-2-5", {"text": "a" * 500}, "3.000"),
+        ("gemini-omni-video", {"resolution": "4k", "duration": "4", "video_list": [{}]}, "252"),
     ],
 )
 def test_the_bundled_prices_are_as_recorded(

@@ -16,9 +16,9 @@ from tests.reports.plan.test_text import DIGEST, DONE, NEW, view_of
 TODAY = date(2026, 11, 22)
 
 
-def price(model: str, when: str, file: str | None = None) -> ModelPrice:
+def price(model: str, when: str, file: str | None = None, until: str | None = None) -> ModelPrice:
     lines = (PriceLine({}, Decimal(16)),)
-    return ModelPrice(model, "video", lines, "made up", when, note="a guess", file=file)
+    return ModelPrice(model, "video", lines, "made up", when, note="a guess", file=file, until=until)
 
 
 def aged(*prices: ModelPrice | str) -> tuple[AgedPrice, ...]:
@@ -61,11 +61,16 @@ def test_a_price_is_old_after_ninety_days(when: str, days: int) -> None:
         ),
         (aged("a/b", price("a/c", "2026-10")), "bundled, 2026-10; none for a/b"),
         (aged("a", "b", "c", "d", "e"), "none for a, b, c and 2 more"),
+        (aged(price("a/b", "2026-10", until="2026-11-22")), "bundled, 2026-10"),
+        (
+            aged(price("a/b", "2026-10", until="2026-11-21")),
+            "bundled, 2026-10; ran out, and not known since: a/b (2026-11-21)",
+        ),
     ],
 )
 def test_one_line_says_where_prices_are_from(prices: tuple[AgedPrice, ...], words: str) -> None:
     assert prices_words(prices) == words
-    assert needs_a_look(prices) == ("older" in words or "none" in words)
+    assert needs_a_look(prices) == any(word in words for word in ("older", "none", "ran out"))
 
 
 def test_what_a_file_says_of_its_prices_steers_no_terminal() -> None:
@@ -92,8 +97,10 @@ def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
         "source": "made up",
         "note": "a guess",
         "old": True,
+        "ended": False,
+        "until": None,
     }
-    assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False}
+    assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False, "ended": False}
     view = view_of([NEW], prices=aged(price("a/b", "2026-02")))
     assert '"prices": [{"date": "2026-02"' in plan_json(view)
 
