@@ -221,7 +221,7 @@ def test_every_rule_has_its_cases_and_every_case_its_rule() -> None:
 def test_what_a_rule_refuses_is_told_with_its_fields(model: str, title: str, fields: dict[str, Any]) -> None:
     written = whole(model, title, fields)
     told = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model])
-    (problem,) = told.problems
+    (problem,) = [one for one in told.problems if one.code != "retired-model"]
     assert problem.code in {"field-conflict", "missing-field"}
     assert problem.message.endswith(f": {title}")
     assert all(f"`{name}" in problem.message for name in RULES[model][title]["names"])
@@ -233,7 +233,8 @@ def test_what_a_rule_refuses_is_told_with_its_fields(model: str, title: str, fie
 @pytest.mark.parametrize(("model", "title", "fields"), cases("wrong"))
 def test_each_way_out_that_a_hint_names_is_one(model: str, title: str, fields: dict[str, Any]) -> None:
     written = whole(model, title, fields)
-    (problem,) = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model]).problems
+    found = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model]).problems
+    (problem,) = [one for one in found if one.code != "retired-model"]
     hint = problem.hint or ""
     changes = [{name: value} for name, values in re.findall(r"write `(\w+): (.+?)`", hint)
                for value in values.split(" | ")]  # fmt: skip
@@ -244,7 +245,7 @@ def test_each_way_out_that_a_hint_names_is_one(model: str, title: str, fields: d
     ]
     for fixed in mended:
         made = expanded(jobfile({"a": {"model": model, "input": fixed}}), MODELS[model])
-        assert not made.told
+        assert not made.problems.fatal, made.told
 
 
 @pytest.mark.parametrize(("model", "title", "fields"), cases("right"))

@@ -66,6 +66,7 @@ def editor_schema(base: Mapping[str, Any], models: Mapping[str, Schema]) -> Sche
     definitions["model_id"]["anyOf"] = [_marked({"enum": list(slugs)}), _marked({})]
     definitions["job"]["allOf"] = _by_vendor(slugs, _when_the_job_says, ())
     schema["allOf"] = [_model_somewhere(), *_by_vendor(slugs, _when_defaults_say, ("defaults",))]
+    definitions["own_model"] = _marked(_SAID)
     definitions["models"] = _marked({"$defs": inputs})
     definitions["fields"] = _marked({"$defs": _shared(inputs)})
     return schema
@@ -111,7 +112,7 @@ def _when_the_job_says(model: str, slug: str) -> Schema:
 
 def _when_defaults_say(model: str, slug: str) -> Schema:
     """Jobs without a model of their own are of the model in `defaults`, unless an axis says it."""
-    inheriting = {"if": _SAID, "else": _fields_of(slug)}
+    inheriting = {"if": {"$ref": "#/$defs/own_model"}, "else": _fields_of(slug)}
     return {
         "if": {"required": ["defaults"], "properties": {"defaults": _names(model)}},
         "then": {"properties": {"jobs": {"additionalProperties": inheriting}}},

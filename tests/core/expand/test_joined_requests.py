@@ -14,18 +14,21 @@ from tests.support.expanding import expanded
 from tests.support.plain_expansion import plain_requests, random_file
 
 MODELS = models()
-FILES = 40
-"""For each model."""
+FILES = 16
+"""For each model; more where few of them could be bought."""
+MOST_FILES = 150
 
 ALIKE = {"duplicate-request", "duplicate-value"}
-NO_FAULT = {"unused-axis", "missing-field", "number-text"}
-"""What the plain way takes: an idle axis, a required list without entries, 1e21 in a text."""
+NO_FAULT = {"unused-axis", "missing-field", "number-text", "output-collision"}
+"""What the plain way takes: an idle axis, a required list without entries, 1e21 in a text, names alike but for case."""
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
 def test_the_joined_requests_of_any_job_file_are_the_plain_ones(model: str) -> None:
     dice, bought = random.Random(f"joined {model}"), 0
-    for _ in range(FILES):
+    for count in range(MOST_FILES):
+        if bought >= 2 and count >= FILES:
+            break
         bought += compare(random_file(dice, MODELS[model]), MODELS[model])
     assert bought >= 2
 
