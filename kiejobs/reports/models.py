@@ -244,7 +244,7 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
     where = "bundled" if model.file is None else f"this project, {sanitize(model.file)}"
     facts = [("makes", makes), ("from", where), ("as of", sanitize(model.dated or "unknown"))]
     if model.spec.retired:
-        facts.append(("gone", f"from the vendor's catalogue by {sanitize(model.spec.retired)}"))
+        facts.append(("gone", f"not in the vendor's catalogue of {sanitize(model.spec.retired)}"))
     return [
         sanitize(model.spec.model),
         sanitize(model.title),

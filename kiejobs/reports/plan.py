@@ -492,7 +492,7 @@ def prices_words(aged: Sequence[AgedPrice]) -> str:
     for file, known in dates.items():
         span = " to ".join(dict.fromkeys((min(known), max(known))))
         words.append(f"{sanitize(file)}, {sanitize(span)}")
-    words += [f"ran out, and not known since: {_some(over, _NAMED)}"] if over else []
+    words += [f"ran out, price since then unknown: {_some(over, _NAMED)}"] if over else []
     words += [f"older than {OLD_AFTER} days: {_some(old, _NAMED)}"] if old else []
     return "; ".join([*words, *([f"none for {_some(missing, _NAMED)}"] if missing else [])])
 

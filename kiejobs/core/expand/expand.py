@@ -262,9 +262,9 @@ def _retired(spec: Spec, place: Place) -> Iterator[Diagnostic]:
     """A warning only: the catalogue may be wrong, and what was bought is still there."""
     if spec.retired is not None:
         message = (
-            f"the model `{spec.model}` is retired: by {spec.retired} it was gone from the vendor's catalogue"
+            f"the model `{spec.model}` is retired: it is not in the vendor's catalogue of {spec.retired}"
         )
-        hint = "new jobs may be refused; jobs that were bought are still collected"
+        hint = "the API may refuse new jobs; jobs that were bought are still collected"
         yield Diagnostic("retired-model", message, place, hint, Severity.WARNING)
 
 

@@ -94,6 +94,6 @@ def _rules(names: Sequence[str], sold: dict[str, Schema]) -> Iterator[str]:
 
 def _gone(gone: dict[str, Schema]) -> Iterator[str]:
     yield "## Retired\n"
-    yield "Gone from the vendor's catalogue. Job files that name them are still read, and `plan` warns.\n"
+    yield "No longer in the vendor's catalogue. Job files that name them are still valid; `plan` warns.\n"
     rows = [(code(name), str(schema[_RETIRED])) for name, schema in sorted(gone.items())]
-    yield table(("model", "gone by"), rows)
+    yield table(("model", "not in the catalogue of"), rows)

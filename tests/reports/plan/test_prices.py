@@ -64,7 +64,7 @@ def test_a_price_is_old_after_ninety_days(when: str, days: int) -> None:
         (aged(price("a/b", "2026-10", until="2026-11-22")), "bundled, 2026-10"),
         (
             aged(price("a/b", "2026-10", until="2026-11-21")),
-            "bundled, 2026-10; ran out, and not known since: a/b (2026-11-21)",
+            "bundled, 2026-10; ran out, price since then unknown: a/b (2026-11-21)",
         ),
     ],
 )
