@@ -112,9 +112,9 @@ def _prices(space: Workspace) -> str:
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
     stated = f"{counts}{len(table.models) - own} bundled"
-    known = [(one, one.price) for one in aged if one.price is not None]
-    over = [f"{one.model} ({price.until})" for one, price in known if one.ended]
-    old = [f"{one.model} ({price.date})" for one, price in known if one.old]
+    priced = [(one, one.price) for one in aged if one.price is not None]
+    over = [f"{one.model} ({price.until})" for one, price in priced if one.ended]
+    old = [f"{one.model} ({price.date})" for one, price in priced if one.old]
     words = [f"ran out: {', '.join(over)}"] if over else []
     words += [f"older than {OLD_AFTER} days: {', '.join(old)}"] if old else []
     return "; ".join([stated, *words, *(["`kiejobs models sync` asks the vendor"] if words else [])])

@@ -328,7 +328,7 @@ def _said(name: str, wrong: ValidationError) -> str:
 
 def credits_for(price: ModelPrice | None, kept: Mapping[str, Json]) -> Decimal:
     """What a request costs whose input the service keeps like this."""
-    if price is None:
+    if price is None or price.unstated:
         return UNLISTED
     for line in price.lines:
         if _is_about(line, kept):

@@ -203,7 +203,7 @@ def _compiled(
                 continue
             if spec.model not in checkers:
                 checkers[spec.model] = RequestChecker(spec)
-                problems += _retired(spec, place)
+                problems += [] if spec.retired is None else [_retired(spec, place)]
             matrix, places = None, Places(jobfile.document, entry)
             if entry.has_matrix:
                 from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
@@ -258,14 +258,11 @@ def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[D
         yield Diagnostic("unknown-model", f"the model `{model}` is not known", place, hint)
 
 
-def _retired(spec: Spec, place: Place) -> Iterator[Diagnostic]:
+def _retired(spec: Spec, place: Place) -> Diagnostic:
     """A warning only: the catalogue may be wrong, and what was bought is still there."""
-    if spec.retired is not None:
-        message = (
-            f"the model `{spec.model}` is retired: it is not in the vendor's catalogue of {spec.retired}"
-        )
-        hint = "the API may refuse new jobs; jobs that were bought are still collected"
-        yield Diagnostic("retired-model", message, place, hint, Severity.WARNING)
+    message = f"the model `{spec.model}` is retired: it is not in the vendor's catalogue of {spec.retired}"
+    hint = "the API may refuse new jobs; jobs that were bought are still collected"
+    return Diagnostic("retired-model", message, place, hint, Severity.WARNING)
 
 
 def _whole(
