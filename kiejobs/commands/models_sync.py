@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from kiejobs.adapters.kie.client import CREATE_PATH
 from kiejobs.adapters.kie.discovery import PATH, Discovery, KeptAnswers
 from kiejobs.adapters.project.files import read_schema
 from kiejobs.app.catalogue.effects import effects
@@ -203,6 +204,9 @@ def _compared(
     schemas: dict[str, dict[str, Any]] = {}
     checked: list[CheckedModel] = []
     for model, document in said.documents.items():
+        if model not in names and not _is_job(document):
+            said.skipped += 1
+            continue
         found = _model(model, document, known, space, today)
         if isinstance(found, str):
             said.problems.append(f"{model}: {found}")
@@ -226,6 +230,12 @@ def _compared(
         problems=said.problems,
     )
     return view, schemas, PriceTable(news)
+
+
+def _is_job(document: dict[str, Any]) -> bool:
+    """Is it sold by createTask?"""
+    paths = document.get("paths")
+    return isinstance(paths, dict) and any(str(path).endswith(CREATE_PATH) for path in paths)
 
 
 def _model(

@@ -327,15 +327,18 @@ def test_hostile_documents_lead_nowhere(stage: Stage) -> None:
             "$ref": "#/paths/~1api~1v1~1jobs~1createTask/post/requestBody/content/application~1json/schema"
         },
     }
-    stage.vendor.offers(ID, "../../etc/cron", "/abs", "acme/../../x", "a\nb", ID)
+    stage.vendor.offers(ID, "acme/song", "../../etc/cron", "/abs", "acme/../../x", "a\nb", ID)
     stage.vendor.sells(fields)
+    song = {"openapi": "3.1.0", "paths": {"/api/v1/generate": {"post": {}}}}
+    stage.vendor.answers[f"{LIST}/acme/song/schema"] = ok({"model": "acme/song", "openapi": song})
     ran = stage.sync("--yes")
-    assert len(ran.json["problems"]) == 4
+    assert len(ran.json["problems"]) == 5, "the song's price is not there either"
     assert [
         path.relative_to(stage.bench.folder).as_posix() for path in stage.file("schemas").rglob("*.json")
     ] == [f"schemas/models/{ID}.json"]
     assert "root:" not in stage.file(f"schemas/models/{ID}.json").read_text()
-    assert set(stage.vendor.asked) == {LIST, f"{LIST}/{ID}/schema", f"{LIST}/{ID}/price"}
+    about = {f"{LIST}/{model}/{what}" for model in (ID, "acme/song") for what in ("schema", "price")}
+    assert set(stage.vendor.asked) == {LIST, *about}
 
 
 def test_nothing_is_written_through_a_link(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> None:
