@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     Set = tuple[Bench, Judge]
 
+PATIENT = ("--wait", "2s")
+"""Time for a first poll on the busiest machine, of what will never end."""
+
 
 def on_record(bench: Bench) -> str:
     texts = [path.read_text() for path in sorted(bench.folder.glob("runs/*/*.json*"))]
@@ -116,7 +119,7 @@ def test_a_video_whose_address_is_in_a_value_is_downloaded(table: Set) -> None:
 def test_a_result_that_can_not_be_read_is_shown_and_asked_for_again(table: Set) -> None:
     bench, _ = table
     bench.write({"odd": "a face [end=text]"})
-    ran = bench.run("--wait", "300ms")
+    ran = bench.run(*PATIENT)
     assert ran.code == 8
     assert "see *** in our mail" in ran.out
     assert "see *** in our mail" in on_record(bench)
@@ -131,7 +134,7 @@ def test_a_result_that_can_not_be_read_is_shown_and_asked_for_again(table: Set) 
 def test_a_word_that_nobody_knows_is_quoted_everywhere(table: Set) -> None:
     bench, _ = table
     bench.write({"odd": "a face [end=failed]"})
-    ran = bench.run("--wait", "300ms")
+    ran = bench.run(*PATIENT)
     assert ran.code == 8
     assert bench.job("odd")["api_state"] == "failed"
     for said in (ran.out, ran.err, bench.do("report").out, bench.do("status").out):
@@ -245,7 +248,7 @@ def test_what_keeps_a_poll_from_its_answer_is_waited_out_and_named(
 ) -> None:
     bench, _ = table
     bench.write({"one": f"one [poll={fault}*99]"})
-    ran = bench.run("--wait", "300ms")
+    ran = bench.run(*PATIENT)
     assert ran.code == 8
     assert words in ran.out
 
