@@ -51,7 +51,7 @@ def show(run_id: str | None, where: Locations, screen: Screen) -> ExitCode:
     """The manifest as the journals have it now, whatever lies on disk."""
     space = open_workspace(where)
     history = space.store.read()
-    screen.show(inert_json(history.manifest(find_run(space, history, run_id)).decode()))
+    screen.stream((inert_json(history.manifest(find_run(space, history, run_id)).decode()),))
     return ExitCode.DONE
 
 

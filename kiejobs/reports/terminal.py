@@ -139,7 +139,7 @@ def fit(text: str, wide: int | None) -> str:
     """Lines of at most `wide` columns, broken between words; a shown command so that it can still be copied.
 
     What goes on below a line is indented, as far as its last cell where that is near. A word that is wider than a
-    line is broken behind a comma or a slash, or not at all.
+    line is broken after a comma or a slash; a URL, and what has neither, not at all.
     """
     if wide is None:
         return text
@@ -172,7 +172,7 @@ def _broken(line: str, wide: int) -> str:
 
 def _parts(word: str, room: int) -> list[str]:
     """A word that is wider than any line, where it may be broken; CJK is written without blanks."""
-    return [word] if width(word) <= room else _PART.findall(word)
+    return [word] if width(word) <= room or "://" in word else _PART.findall(word)
 
 
 def table(

@@ -141,3 +141,14 @@ def test_flags_of_every_command_stand_on_either_side_and_exclude_each_other(benc
     ):
         ran = bench.do(*words)
         assert (ran.code, ran.err.splitlines()[-1]) == (2, f"Error: {refused}")
+
+
+def test_what_programs_read_is_never_broken(bench: Bench) -> None:
+    for words in (
+        "manifest show",
+        "manifest export --format csv --out -",
+        "render other.yaml",
+        "costs --format csv",
+    ):
+        narrow, free = (bench.do(*words.split(), **more).out for more in ({"COLUMNS": "40"}, {}))
+        assert narrow == free
