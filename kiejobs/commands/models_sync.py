@@ -278,7 +278,7 @@ def _prices(
         title = f"{said.titles.get(model, '')} {_summary(said.documents[model])}"
         was, now = table.of(model), price_in(text, spec, today.isoformat(), title)
         if now is not None and was is not None and _agree(now, was):
-            is_old = any(one.old for one in aged_prices(table, [model], today))
+            is_old = any(one.old or one.ended for one in aged_prices(table, [model], today))
             found += [PriceNews(model, text, was, now, confirmed=True)] if is_old else []
         elif now is not None and is_complete(now, spec):
             found.append(PriceNews(model, text, was, now))
@@ -300,6 +300,8 @@ def _summary(document: dict[str, Any]) -> str:
 
 def _agree(now: ModelPrice, was: ModelPrice) -> bool:
     """Do both ask the same for each request that the newer one speaks of?"""
+    if now.unstated or was.unstated:
+        return bool(now.as_data() == was.as_data())
     for line in now.lines:
         request: dict[str, Any] = dict(line.when)
         for price in (now, was):
@@ -307,4 +309,4 @@ def _agree(now: ModelPrice, was: ModelPrice) -> bool:
                 request.setdefault(price.quantity, 100)
         if now.credits(request) != was.credits(request):
             return False
-    return now.unit == was.unit or now.quantity is not None or was.quantity is None
+    return True

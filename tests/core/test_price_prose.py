@@ -106,10 +106,9 @@ def test_a_value_without_a_price_or_with_two_is_seen(text: str) -> None:
 
 
 def test_seconds_are_counted_by_a_field_that_holds_them() -> None:
-    for fields in (
-        {},
-        {"duration": {"type": "integer", "minimum": -1}},
-        {"duration": {"enum": ["5", "auto"]}},
-    ):
-        assert price_in("6 credits per second", spec(**fields), "2026-11-30") is None
+    for field in ({"type": "integer", "minimum": -1}, {"enum": ["5", "auto"]}):
+        assert price_in("6 credits per second", spec(duration=field), "2026-11-30") is None
     assert price_in("6 credits per image", spec(num_images={"type": "integer"}), "2026-11-30") is None
+    rate = price_in("6 credits per second", spec(), "2026-11-30")
+    assert rate is not None
+    assert (rate.unstated, rate.credits({})) == (True, None), "no request says how long an input is"

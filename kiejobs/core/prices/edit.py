@@ -95,6 +95,8 @@ def _entry(price: ModelPrice) -> Iterator[str]:
     yield f"  per: {_scalar(price.unit)}"
     if price.quantity is not None:
         yield f"  quantity: {_scalar(price.quantity)}"
+    elif price.unstated:
+        yield "  quantity: {given: false}"
     if not price.lines[0].when and len(price.lines) == 1:
         yield f"  credits: {money(price.lines[0].credits)}"
     else:

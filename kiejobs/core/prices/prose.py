@@ -46,6 +46,7 @@ _TOKEN = re.compile(
     r"|(?P<word>[a-z][\w-]{0,40})"
 )
 _SOUND = re.compile(r"audio|sound")
+_LENGTH = "duration"
 _COUNTS = ("num_images", "n", "max_images", "num_outputs")
 
 
@@ -69,10 +70,12 @@ def price_in(text: str, spec: Spec, date: str, title: str = "") -> ModelPrice | 
     if not amounts or unit is None or any(name in spec.fields for name in _COUNTS):
         return None
     lines = tuple(PriceLine(one.when, one.credits) for one in amounts)
-    quantity = "duration" if unit == "second" else None
-    if quantity and not _counts(spec.fields.get(quantity, {})):
+    length = spec.fields.get(_LENGTH)
+    if unit == "second" and length is not None and not _counts(length):
         return None
-    return ModelPrice(spec.model, unit, lines, SOURCE, date, quantity, usd_per_credit=_USD)
+    quantity = _LENGTH if unit == "second" and length is not None else None
+    unstated = unit == "second" and length is None  # the length of an input, say
+    return ModelPrice(spec.model, unit, lines, SOURCE, date, quantity, usd_per_credit=_USD, unstated=unstated)
 
 
 def is_complete(price: ModelPrice, spec: Spec) -> bool:
