@@ -171,6 +171,8 @@ def file_problems(
             hint = _cell_hint(job, str(path[0]))
         elif no_file.is_blank and str(path[0]) in job.fields:
             hint = f"{hint}; write `| trim | default(omit, true)` behind a name to leave it out where it is empty"
+        elif no_file.is_blank and len(path) == 1 and path[0] not in job.spec.required:
+            hint = f"leave `{path[0]}` out, or {hint}"
         yield job.places.problem(no_file.code, message, spot, hint, cell=cell)
 
 

@@ -17,6 +17,7 @@ from kiejobs.core.expand.job import LocalFile, NoFile, is_address, path_of, unfi
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import FileRule
 from kiejobs.importer.stated import other_schemes
+from tests.docs.regenerate import models
 from tests.support.expanding import MODEL, SCHEMAS, expanded
 from tests.support.pictures import picture
 from tests.support.recordings import recording
@@ -459,3 +460,10 @@ jobs:
     found = expanded(text, schema, files=LocalFolder(folder))
     assert [wrong in problem.message for problem in found.problems if wrong] == ([True] if wrong else [])
     assert found.codes == (["unfit-file"] if wrong else [])
+
+
+def test_an_empty_address_that_may_be_left_out_is(folder: Path) -> None:
+    schema = models()[MODEL]
+    schema["properties"]["input"]["required"] = ["prompt"]
+    (problem,) = job('""', schema, folder=folder).problems
+    assert (problem.hint or "").startswith("leave `image_url` out, or write a URL")
