@@ -142,9 +142,10 @@ def _may_be(name: str, raw: Any, inner: Any, fields: Schema, note: Note) -> bool
         note(f"{name}: only answers have it; left out")
     elif name in fields:
         note(f"{name}: here twice; the first counts")
+    elif name != raw:
+        note(f"{name}: the page writes its name with blanks around it")
+        return True
     else:
-        if name != raw:
-            note(f"{name}: the page writes its name with blanks around it")
         return True
     return False
 

@@ -29,9 +29,8 @@ _LIMITS = (
 
 def combined(readings: Sequence[PageReading]) -> list[PageReading]:
     """In their order."""
-    made: dict[
-        str, tuple[ImportedModel, ImportedModel]
-    ] = {}  # the first of each model, and what became of it
+    # The first of each model, and what became of it.
+    made: dict[str, tuple[ImportedModel, ImportedModel]] = {}
     left: list[list[ImportedModel]] = []
     for reading in readings:
         left.append([])
@@ -81,17 +80,13 @@ def _field(form: Schema, other: Schema, shown: Sequence[Any], note: Note) -> Sch
         if key in form:
             note(f"states {key} {show(other[key])}, the first page {show(form[key])}; the first counts")
         elif "enum" not in form and all(fits(wider, coerce(form, one)) for one in given):
-            made = wider
-            made["x-kiejobs-note"] = [
-                *made.get("x-kiejobs-note", ()),
-                f"{key}: from the page in another language",
-            ]
+            source = f"{key}: from the page in another language"
+            made = {**wider, "x-kiejobs-note": [*made.get("x-kiejobs-note", ()), source]}
             note(f"states {key} {show(other[key])}")
     rule, others = form.get("x-kiejobs-file"), other.get("x-kiejobs-file")
     if rule and others:
-        exact = [one for one in others["media_types"] if not one.endswith("/*")]
-        types = exact if all(one.endswith("/*") for one in rule["media_types"]) else []
-        made["x-kiejobs-file"] = {**others, **rule, **({"media_types": types} if types else {})}
+        types = rule["media_types"] if any(not one.endswith("/*") for one in rule["media_types"]) else []
+        made["x-kiejobs-file"] = {**others, **rule, "media_types": types or others["media_types"]}
         if made["x-kiejobs-file"] != rule:
             note("states more of its files")
     if isinstance(form.get("items"), dict):

@@ -11,7 +11,7 @@ written for this page. Without a clear winner nothing is imported until somebody
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.spec import IS_ID
 
@@ -23,25 +23,17 @@ if TYPE_CHECKING:
 MOST_MODELS = 50
 
 _MUST_BE = re.compile(
-    r"(?:must (?:always )?be(?: set to)?|format:|only accepts|(?:必须|需要?|应|请|固定)(?:使用|为|是|填写?|设置?为))"
-    r"\s?[`'\"\u201c]([^`'\"\u201d\s]{1,100})[`'\"\u201d]",
+    r"(?:must (?:always )?be(?: set to)?:?|format:|only accepts|(?:必须|需要?|应|请|固定)(?:使用|为|是|填写?|设置?为))"
+    r"\s?[`'\"\u201c]?((?<=[`'\"\u201c])[^`'\"\u201d\s]{1,100}(?=[`'\"\u201d])|[\w.-]{1,50}/[\w./-]{1,50}\w)",
     re.IGNORECASE,
 )
 _ODD = re.compile(r"[^a-z0-9]+")
 
 
-class ModelIds(NamedTuple):
-    """`problems` keep the request from being imported."""
-
-    ids: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
-
-
 def model_ids(
     schema: Any, shown: Iterable[str], calls: dict[str, Any], asked: str | None, choice: str | None
-) -> ModelIds:
-    """`shown` are the models of examples, `calls` what the operation is called, by part. `asked` is what a discovery
+) -> tuple[list[str], list[str], list[str]]:
+    """Ids, notes, problems. `shown` are the models of examples, `calls` what the operation is called, by part. `asked` is what a discovery
     API was asked about, `choice` one of those that the page names.
     """
     listed = listed_models(schema)
@@ -69,11 +61,11 @@ def model_ids(
         ids, problem = ([choice] if choice in candidates else []), f"{choice} is none of them"
     if not ids:
         none = "nothing states which model `model` means"
-        return ModelIds((), (), (f"{words}; {problem}" if candidates else none,))
-    wrong = tuple(f"`{one[:80]}` is no name for a model" for one in ids if not IS_ID.fullmatch(one))
-    taken = tuple(one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one))
+        return [], [], [f"{words}; {problem}" if candidates else none]
+    wrong = [f"`{one[:80]}` is no name for a model" for one in ids if not IS_ID.fullmatch(one)]
+    taken = [one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one)]
     is_odd = taken and set(candidates) - set(ids)
-    return ModelIds(taken, (f"{words}; taken for {', '.join(taken)}",) if is_odd else (), wrong)
+    return taken, [f"{words}; taken for {', '.join(taken)}"] if is_odd else [], wrong
 
 
 def _elected(listed: list[str], votes: dict[str, list[str]]) -> list[str]:

@@ -55,9 +55,11 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
         made["x-kiejobs-output"]["media_type"] == "application/json"
     ):  # a page shows such a result, or has none
         schema["x-kiejobs-output"] = made["x-kiejobs-output"]
-    schema[_SOURCE] = _sources(there)
-    for source in made[_SOURCE]:
-        schema[_SOURCE] = _with_page(schema[_SOURCE], source)
+    entries = _sources(there)
+    for source in made[_SOURCE]:  # the page's entry as it is now, unless it is the same page still
+        if all(one.get("sha256") != source["sha256"] for one in entries):
+            entries = [*(one for one in entries if one.get("page") != source["page"]), source]
+    schema[_SOURCE] = entries
     return (there if schema == there else schema), notes
 
 
@@ -93,13 +95,6 @@ def _words(there: Schema, generated: str | None) -> Schema:
     if "description" in there and there["description"] != generated:
         words["description"] = there["description"]
     return words
-
-
-def _with_page(old: list[Schema], source: Schema) -> list[Schema]:
-    """The page's entry as it is now, unless it is the same page still; all others as they are."""
-    if any(entry.get("sha256") == source["sha256"] for entry in old):
-        return old
-    return [*(entry for entry in old if entry.get("page") != source["page"]), source]
 
 
 def _model_description(there: Schema) -> str | None:

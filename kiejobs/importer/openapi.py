@@ -159,10 +159,8 @@ def _odd(fields: Schema, path: str) -> list[str]:
         for name in fields
         if name not in {"model", "input", "callBackUrl"}
     ]
-    if _is_create(path):
-        return notes
     elsewhere = f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
-    return [*notes, elsewhere]
+    return notes if _is_create(path) else [*notes, elsewhere]
 
 
 def _is_create(path: str) -> bool:
@@ -225,7 +223,7 @@ def _examples_of(model: str, groups: list[list[Example]], known: set[str]) -> tu
 
 
 class TooManyReferences(Exception):
-    """Written out, the schema would be larger than any that means something."""
+    """Written out, the schema would be too large."""
 
 
 class References:

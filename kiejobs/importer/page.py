@@ -114,10 +114,9 @@ def read_page(name: str, text: str, *, imported: str, choice: str | None = None)
 def _take(models: dict[str, ImportedModel], made: ImportedModel) -> None:
     """Of two descriptions of one model the first counts."""
     known = models.setdefault(made.model, made)
-    if known.schema["properties"] != made.schema["properties"]:
-        note = "the page describes it a second time, and otherwise; the first counts"
-        if note not in known.notes:
-            models[made.model] = replace(known, notes=(*known.notes, note))
+    note = "the page describes it a second time, and otherwise; the first counts"
+    if known.schema["properties"] != made.schema["properties"] and note not in known.notes:
+        models[made.model] = replace(known, notes=(*known.notes, note))
 
 
 def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | str:

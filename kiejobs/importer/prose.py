@@ -68,10 +68,8 @@ _MINIMUM = (
     rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}",
     rf"{_N} ?(?:<=|≤)",
 )
-_MAXIMUM = (
-    rf"\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤) ?{_N}",
-)
+_MOST_OF = r"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤)"
+_MAXIMUM = (rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",)
 _STEP = (
     rf"(?:\bstep(?: size)?(?: of| is)?\s*[:=]?\s*|(?:steps|increments|multiples?) of |divisible by ){_N}",
 )
@@ -135,10 +133,8 @@ _NUMBERS = re.compile(
     re.IGNORECASE,
 )
 _DEFAULT = re.compile(
-    r"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)"
-    rf"\s*[`'\"\u201c]?({_WORD})",
-    re.IGNORECASE,
-)
+    rf"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)\s*[`'\"\u201c]?({_WORD})", re.IGNORECASE
+)  # fmt: skip
 
 _AMOUNT = r"(\d{1,12}(?:\.\d{1,6})?)"
 _CHINESE_THINGS = {"图": "images", "视频": "videos", "音频": "audios"}

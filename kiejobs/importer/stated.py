@@ -46,14 +46,12 @@ _BARS = re.compile(
     r"only (?:supported|available|allowed|works?|for|when|with|at|in))\b|不支持|不能|仅支持|仅在"
 )
 _BY_WORD = {
-    "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
-    "gif": "image/gif", "bmp": "image/bmp", "tiff": "image/tiff", "tif": "image/tiff",
-    "heic": "image/heic", "avif": "image/avif", "svg": "image/svg+xml",
-    "mp4": "video/mp4", "mov": "video/quicktime", "quicktime": "video/quicktime",
-    "mkv": "video/x-matroska", "matroska": "video/x-matroska", "webm": "video/webm",
-    "avi": "video/avi", "mpeg4": "video/mp4",
-    "mp3": "audio/mpeg", "wav": "audio/wav", "aac": "audio/aac", "m4a": "audio/mp4",
-    "ogg": "audio/ogg", "flac": "audio/flac", "opus": "audio/opus",
+    "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp", "gif": "image/gif",
+    "bmp": "image/bmp", "tiff": "image/tiff", "tif": "image/tiff", "heic": "image/heic", "avif": "image/avif",
+    "svg": "image/svg+xml", "mp4": "video/mp4", "mpeg4": "video/mp4", "mov": "video/quicktime", "avi": "video/avi",
+    "quicktime": "video/quicktime", "mkv": "video/x-matroska", "matroska": "video/x-matroska", "webm": "video/webm",
+    "mp3": "audio/mpeg", "wav": "audio/wav", "aac": "audio/aac", "m4a": "audio/mp4", "ogg": "audio/ogg",
+    "flac": "audio/flac", "opus": "audio/opus",
 }  # fmt: skip
 _SAME = {
     "image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "audio/mp3": "audio/mpeg",
@@ -264,9 +262,8 @@ def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) ->
         return True
     values = [one for value in shown for one in (value if isinstance(value, list) else [value])]
     addressed = any(isinstance(one, str) and _HTTP.match(one) for one in values)
-    if _URL_PROSE.search(prose) and (addressed or kind_of(name, prose)):
-        return True
-    return addressed and bool(media_types(prose))
+    is_meant = bool(_URL_PROSE.search(prose)) and (addressed or kind_of(name, prose) is not None)
+    return is_meant or (addressed and bool(media_types(prose)))
 
 
 def file_rule(name: str, prose: str, around: str) -> Schema:

@@ -37,8 +37,8 @@ _KEYS = {
     "type": ("type", "data type", "类型", "数据类型", "参数类型"),
     "required": ("required", "必需", "必填", "是否必填", "是否必需"),
     "default": ("default", "default value", "默认", "默认值"),
-    "enum": ("options", "available options", "allowed values", "possible values", "enum", "values",
-             "可用选项", "可选值", "枚举", "枚举值", "选项"),
+    "enum": ("options", "available options", "allowed values", "possible values", "enum", "values", "可用选项", "可选值",
+             "枚举", "枚举值", "选项"),
     "example": ("example", "examples", "示例", "示例值"),
     "description": ("description", "描述", "说明", "参数说明", "备注"),
     "name": ("name", "parameter", "field", "param", "key", "参数", "参数名", "参数名称", "名称", "字段", "字段名"),
@@ -97,13 +97,13 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     if not documents and plain != text:
         documents, more = _written(name, plain)
         problems = [] if documents else problems or more
-    if not documents and not problems:
-        root = described(plain)
-        documents = [] if root is None else [ApiDocument(root, notes=(_DESCRIBED,))]
-        path = _endpoint(plain)
-        elsewhere = "" if path.endswith("/createTask") else f"; {path} is not createTask"
-        problems = [] if documents else [f"{name}: {_NOTHING}{elsewhere}"]
-    return documents, problems
+    if documents or problems:
+        return documents, problems
+    if (root := described(plain)) is not None:
+        return [ApiDocument(root, notes=(_DESCRIBED,))], []
+    path = _endpoint(plain)
+    elsewhere = "" if path.endswith("/createTask") else f"; {path} is not createTask"
+    return [], [f"{name}: {_NOTHING}{elsewhere}"]
 
 
 def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:

@@ -41,8 +41,7 @@ _CHOICES = ("oneOf", "anyOf")
 _SHARED = ("type", "properties", "items", "required", "description")
 _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 _NUMBERS = {
-    "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"),
-    "integer": _BOUNDS, "number": _BOUNDS,
+    "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"), "integer": _BOUNDS, "number": _BOUNDS,
 }  # fmt: skip
 
 
