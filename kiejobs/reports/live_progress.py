@@ -7,6 +7,7 @@ thread of rich as well. Notes stay on the screen; the rest goes when it ends.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 from time import monotonic
@@ -16,7 +17,7 @@ from rich.console import Console, ConsoleOptions
 from rich.live import Live
 from rich.text import Text
 
-from kiejobs.reports.progress import NORMAL, VERBOSE, QuietStream, Tally
+from kiejobs.reports.progress import NORMAL, VERBOSE, Tally
 from kiejobs.reports.terminal import Paint, pad, plural, sanitize, shortened_at_word, state_words, width
 
 if TYPE_CHECKING:
@@ -66,6 +67,30 @@ class LiveLines:
     def print(self, line: str, style: str = "") -> None:
         """Above them, to stay."""
         self._console.print(Text.from_ansi(line, style=style))
+
+
+@dataclass(frozen=True, slots=True)
+class QuietStream:
+    """A stream whose failures are nobody's business; what it can't encode is spelled out."""
+
+    stream: TextIO
+
+    @property
+    def encoding(self) -> str:
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+    def fileno(self) -> int:  # old consoles of Windows are drawn on by it
+        return self.stream.fileno()
+
+    def write(self, text: str) -> int:
+        fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
+            self.stream.write(fit)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self.stream.flush()
 
 
 # --- a run -------------------------------------------------------------------------------------------

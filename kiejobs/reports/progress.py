@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from time import monotonic
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from kiejobs.reports.terminal import Paint, credits_text, inert, pad, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TextIO
 
 # --- how far it is -----------------------------------------------------------------------------------
 
@@ -231,27 +232,3 @@ class LineProgress:
         with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
             self._stream.write(inert(f"{line}\n"))
             self._stream.flush()
-
-
-@dataclass(frozen=True, slots=True)
-class QuietStream:
-    """A stream whose failures are nobody's business; what it can't encode is spelled out."""
-
-    stream: TextIO
-
-    @property
-    def encoding(self) -> str:
-        return getattr(self.stream, "encoding", None) or "utf-8"
-
-    def fileno(self) -> int:  # old consoles of Windows are drawn on by it
-        return self.stream.fileno()
-
-    def write(self, text: str) -> int:
-        fit = text.encode(self.encoding, "backslashreplace").decode(self.encoding)
-        with suppress(OSError, ValueError):  # closed, full or gone: there is nowhere to say so
-            self.stream.write(fit)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self.stream.flush()

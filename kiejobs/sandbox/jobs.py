@@ -152,8 +152,8 @@ class JobsApi:
 
     def _spent(self) -> Decimal:
         """What a failed task cost is given back (documented)."""
-        ended = (task for task in self.charges.failing if self._has_failed(task))
-        return self.charges.total - sum((task.credits for task in ended), Decimal(0))
+        failing = self.charges.failing
+        return self.charges.total - sum((t.credits for t in failing if self._has_failed(t)), Decimal(0))
 
     def _has_failed(self, task: Task) -> bool:
         return status_of(task, self.now(), self.speed).state == "fail"

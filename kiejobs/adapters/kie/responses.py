@@ -425,8 +425,7 @@ def _is_nothing(given: Json) -> bool:
 
 def _stills(result: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """Frames that were requested with a video, each the first of its list [D]."""
-    found = ((name, _addresses(result.get(key))) for key, name in _STILLS.items())
-    return tuple((name, urls[0]) for name, urls in found if urls)
+    return tuple((name, urls[0]) for key, name in _STILLS.items() if (urls := _addresses(result.get(key))))
 
 
 def _found(result: Mapping[str, Json]) -> Json:

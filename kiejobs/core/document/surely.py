@@ -69,16 +69,21 @@ def _properties(_schema: Any, wanted: Any, value: Json, root: Any) -> bool:
 
 
 def _pattern_properties(_schema: Any, wanted: Any, value: Json, root: Any) -> bool:
-    matching = ((form, name) for form in wanted for name in value if re.search(form, name))
-    return all(is_surely(wanted[form], value[name], root) for form, name in matching)
+    return all(
+        is_surely(schema, value[name], root)
+        for form, schema in wanted.items()
+        for name in value
+        if re.search(form, name)
+    )
 
 
 def _additional_properties(schema: Any, wanted: Any, value: Json, root: Any) -> bool:
     known, forms = schema.get("properties", {}), schema.get("patternProperties", {})
-    others = [
-        name for name in value if name not in known and not any(re.search(form, name) for form in forms)
-    ]
-    return all(is_surely(wanted, value[name], root) for name in others)
+    return all(
+        is_surely(wanted, value[name], root)
+        for name in value
+        if name not in known and not any(re.search(form, name) for form in forms)
+    )
 
 
 def _is_text(value: object) -> bool:

@@ -279,8 +279,8 @@ def _whole(
         problems += (one for one in wrong if one not in problems)  # a job may be compiled for several models
         (broken if wrong or job.entry.name in lacking else whole).append(job)
     _compile(broken, renderer)
-    wrong_templates = [one.broken for job in broken for one in job.templates]
-    problems += [problem.diagnostic for problem in wrong_templates if problem is not None]
+    templates = (one for job in broken for one in job.templates)
+    problems += [one.broken.diagnostic for one in templates if one.broken is not None]
     return whole, problems
 
 
@@ -297,9 +297,11 @@ def _compile(jobs: Sequence[CompiledJob], renderer: Renderer) -> None:
 def _beyond_counting(jobfile: JobFile, lacking: AbstractSet[str], limit: int) -> list[Diagnostic]:
     """Where the lengths of the axes show that the rows are too many, or too many to work out excludes."""
     entries = [entry for entry in jobfile.entries if entry.name not in lacking]
-    sizes = [(entry, entry.product_size * entry.takes) for entry in entries]
-    fewest = sum(size for entry, size in sizes if not entry.exclude)
-    most = sum(size + len(entry.include) * entry.takes for entry, size in sizes)
+    fewest = most = 0
+    for entry in entries:
+        size = entry.product_size * entry.takes
+        fewest += 0 if entry.exclude else size
+        most += size + len(entry.include) * entry.takes
     listed = _listed(jobfile)
     countable = max(_QUICKLY_COUNTED, 100 * limit) if listed <= _QUICKLY_COUNTED else limit
     if most > countable:

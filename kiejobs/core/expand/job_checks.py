@@ -338,5 +338,9 @@ class LengthWarnings:
 
 
 def _limits(spec: Spec) -> dict[str, int]:
-    limits = {name: field.get("maxLength") for name, field in spec.fields.items()}
-    return {n: most for n, most in limits.items() if isinstance(most, int) and most >= _SHORTEST}
+    limits = {}
+    for name, field in spec.fields.items():
+        most = field.get("maxLength")
+        if isinstance(most, int) and most >= _SHORTEST:
+            limits[name] = most
+    return limits

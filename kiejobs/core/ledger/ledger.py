@@ -233,8 +233,8 @@ class Ledger:
 
         What a campaign shares counts for each that uses it: another name starts no budget again.
         """
-        counted = (one for one in self.attempts(campaign) if one.times["reserved"] >= since)
-        return sum((attempt.committed for attempt in counted), Decimal(0))
+        every = self.attempts(campaign)
+        return sum((one.committed for one in every if one.times["reserved"] >= since), Decimal(0))
 
 
 def _side_by_side(attempts: Iterable[Attempt]) -> dict[str, Attempt]:

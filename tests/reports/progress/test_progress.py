@@ -22,8 +22,8 @@ import pytest
 
 from kiejobs.app.execute import progress_on
 from kiejobs.app.output import Screen
-from kiejobs.reports.live_progress import LiveProgress, Look, drawn
-from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress, QuietStream, Tally
+from kiejobs.reports.live_progress import LiveProgress, Look, QuietStream, drawn
+from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress, Tally
 from kiejobs.reports.terminal import Paint, width
 from tests.support.bench import FAST, judged
 from tests.support.results import HOSTILE, harmless, uncolored
