@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 for _name in (*PROXIES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(_name, None)  # all servers are on the loopback, whatever network this machine is in
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it: what is not a terminal has no width
 
 settings.register_profile("kiejobs", deadline=None)
 settings.load_profile("kiejobs")

@@ -174,7 +174,7 @@ def _form(name: str, node: Any, around: FieldContext) -> Schema:
             around.note("its default is a file of the page's own; nothing is sent for it")
             default = None
     form |= default_of(form, default, around.note)
-    # What is said of an item limits the item; the list only where nothing else is said of it.
+    # What describes an item limits the item; the list only where nothing else describes it.
     add_stated(form, words[0] if words else "", shown, around.note)
     if node.get("deprecated") is True:
         form["deprecated"] = True
