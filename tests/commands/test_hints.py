@@ -67,7 +67,7 @@ RAW = "where it is text, write `(.+)`; where it is a comment, write a blank behi
 UNUSED = "write `(.+)` where it is meant, drop it, or name it `(.+)`"
 IDLE = r"did you mean `(\w+)`\? Otherwise write `(.+)` where it is meant, or drop it"
 TWICE = "vary the input, drop one of them, or write `takes: 2` to buy it twice"
-AXIS_TWICE = r"read what differs of `(.+)` in a template, drop one, or say `takes: 2`"
+AXIS_TWICE = r"read what differs of `(.+)` in a template, drop one, or write `takes: 2`"
 TWO = job() + f"  k:\n    model: {MODEL}\n    input: {{image_url: {URL}, prompt: x}}\n"
 AXIS = "matrix: {resolution: {from: s.csv, key: id, column: r}}"
 IMAGES = {"images/cup.png": PICTURE}
@@ -219,7 +219,7 @@ ROWS = [
     Row("did you mean `(.+)`", job(image="images/cpu.png"), [("images/cpu.png", r"\1")], ["x"], files=IMAGES),
     Row("give it a name without the dot", job(image="images/.cup.png"), [("/.cup", "/cup")], ["x"], files=IMAGES),
     Row("like `({{ job }}/{{ axes }})`", job(body="output: /tmp/x\nmatrix: {duration: [5]}"), [("/tmp/x", r'"\1"')], ["x"]),
-    Row("say `(correlate: false)`", job(body="callBackUrl: https://example.com/?attempt=1"),
+    Row("set `(correlate: false)`", job(body="callBackUrl: https://example.com/?attempt=1"),
         [("    input:", "    \\1\n    input:")], ["x"]),
     # --- what nothing reads, and what is there twice ---
     Row(UNUSED, job(top="vars: {brand-name: A}"), [("prompt: x", r'prompt: "\1"')], ["A"]),
