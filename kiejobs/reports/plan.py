@@ -546,10 +546,12 @@ def _entry(name: str, sum_: BuySum) -> dict[str, Json]:
 
 
 def price_entry(one: AgedPrice) -> dict[str, Json]:
-    """For a document: every key is always there. `file` is null for the bundled table."""
-    stated = {key: getattr(one.price, key, None) for key in ("date", "file", "note", "source", "until")}
-    known = {"model": one.model, "old": one.old, "ended": one.ended}
-    return dict(sorted({**stated, **known}.items()))
+    """For a document. `file` is null for the bundled table; only a price with a last day has `ended` and `until`."""
+    stated = {key: getattr(one.price, key, None) for key in ("date", "file", "note", "source")}
+    stated |= {"model": one.model, "old": one.old}
+    if one.price is not None and one.price.until is not None:
+        stated |= {"ended": one.ended, "until": one.price.until}
+    return dict(sorted(stated.items()))
 
 
 def _change(row: PlanRow) -> dict[str, Json]:

@@ -97,10 +97,10 @@ def test_a_plan_s_document_has_an_entry_for_each_model() -> None:
         "source": "made up",
         "note": "a guess",
         "old": True,
-        "ended": False,
-        "until": None,
     }
-    assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False, "ended": False}
+    assert unknown == dict.fromkeys(known) | {"model": "a/c", "old": False}
+    (over,) = map(price_entry, aged(price("a/b", "2026-02", until="2026-11-21")))
+    assert (over["ended"], over["until"]) == (True, "2026-11-21")
     view = view_of([NEW], prices=aged(price("a/b", "2026-02")))
     assert '"prices": [{"date": "2026-02"' in plan_json(view)
 
