@@ -534,6 +534,7 @@ def models_sync() -> None:
 
 @models.command(name="check")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
+@flag("--model", metavar="ID", help="Check only this model of those that a page names.")
 @format_flag("markdown")
 @verb_of("models")
 def models_check() -> None:

@@ -219,17 +219,17 @@ def _require_form(data: bytes, model: str, path: Path) -> None:
 # --- a check: nothing is written ------------------------------------------------------------------
 
 
-def models_check(pages: Sequence[str], screen: Screen) -> ExitCode:
+def models_check(pages: Sequence[str], model: str | None, screen: Screen) -> ExitCode:
     """Exit 0 where nothing changed, 3 where it did, 1 where that breaks something, 2 where a page or a
     schema in use can't be read; all of them are looked at in any case.
     """
     files = ModelFiles()
     checked: list[CheckedModel] = []
     problems: list[str] = []
-    for reading in combined([_read(page) for page in pages]):
+    for reading in combined([_read(page, model) for page in pages]):
         problems += reading.problems
-        for model in reading.models:
-            found = _check(files, reading.name, model)
+        for made in reading.models:
+            found = _check(files, reading.name, made)
             if isinstance(found, CheckedModel):
                 checked.append(found)
             else:

@@ -217,6 +217,22 @@ def test_two_pages_for_one_model_are_told_even_by_force(bench: Bench) -> None:
     assert schema(bench)["properties"]["input"]["properties"]["prompt"]["maxLength"] == 1200
 
 
+def test_where_the_parts_of_a_page_disagree_a_model_is_chosen(bench: Bench) -> None:
+    text = (PAGES / "discovery.json").read_text(encoding="utf-8")
+    document = json.loads(text)["data"]["openapi"]
+    post = document["paths"]["/api/v1/jobs/createTask"]["post"]
+    post["summary"] = "A clip"
+    body = post["requestBody"]["content"]["application/json"]
+    body["example"] = {"model": "tide-9/video", "input": {}}
+    (bench.folder / "page.json").write_text(json.dumps(document))
+    ran = imported(bench, "page.json")
+    assert ran.code == 2
+    assert "tide-9/video (the example); they disagree: choose one with --model" in ran.out
+    assert imported(bench, "page.json", "--model", "tide-9/video").code == 0
+    assert (bench.folder / "schemas" / "models" / "tide-9" / "video.json").exists()
+    assert bench.do("models", "check", "page.json", "--model", "tide-9/video").code == 0
+
+
 def test_a_file_that_is_no_schema_is_left_alone(bench: Bench) -> None:
     (bench.folder / GLIDE).parent.mkdir(parents=True)
     (bench.folder / GLIDE).write_text("mine")
