@@ -37,7 +37,8 @@ def discovered(
 ) -> Response:
     """The answer to what was `asked_for`."""
     if kind == "list":
-        offers = [_offer(name, schemas[name], prices.of(name)) for name in schemas]
+        listed = [name for name in schemas if "x-kiejobs-retired" not in schemas[name]]
+        offers = [_offer(name, schemas[name], prices.of(name)) for name in listed]
         return success({"total": len(offers), "models": offers})
     if name not in schemas:
         return error(404, _UNKNOWN)
