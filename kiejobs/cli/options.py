@@ -250,6 +250,7 @@ REHEARSAL = stacked(
 )  # fmt: skip
 
 STAND_IN = stacked(
+    POLICY_DEFAULTS,
     BASE_URL,
     flag("--sandbox", is_flag=True, help="Ask the sandbox, which sells what is known here."),
     REHEARSAL,
