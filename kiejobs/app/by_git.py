@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
+from kiejobs.adapters.project.models import target_of
 from kiejobs.adapters.project.root import candidates, find_root
 from kiejobs.app.load import JobFolder, load
 from kiejobs.core.diagnostics import InvalidJobFile, UsageProblem
@@ -138,15 +139,8 @@ def _reads(wanted: JobFileOptions, changed: set[Path]) -> bool:
 def _meet(names: Iterable[str], changed: set[Path]) -> bool:
     """By the name itself and by what it leads to: of a link either may have changed."""
     paths = [Path(name) for name in names]
-    own = {_target(path.parent) / path.name for path in paths}
-    return not changed.isdisjoint(own | {_target(path) for path in paths})
-
-
-def _target(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except RuntimeError:  # links that go round in circles
-        return path
+    own = {target_of(path.parent) / path.name for path in paths}
+    return not changed.isdisjoint(own | {target_of(path) for path in paths})
 
 
 def _files(name: str, *, may_be_gone: bool = False) -> Iterator[str]:

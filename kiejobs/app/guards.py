@@ -22,7 +22,7 @@ from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.money import money
 from kiejobs.core.prices.table import FILE as PRICES
-from kiejobs.reports.terminal import plural
+from kiejobs.reports.terminal import few, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,8 +138,7 @@ def require_tracked(loaded: LoadedJobFile, space: Workspace) -> None:
     except GitFailed as failed:
         raise StalePlan(f"git can't say which files it tracks: {failed}", hint="repair git first") from failed
     if unknown:
-        names = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
-        message = f"an approval can't cover files that git doesn't track: {names}"
+        message = f"an approval can't cover files that git doesn't track: {few(unknown, 5)}"
         raise StalePlan(message, hint="commit them, and have the plan approved again")
 
 

@@ -19,6 +19,7 @@ from kiejobs.app.select import campaign_of, files_of
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
 from kiejobs.core.document.wording import nearest
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
+from kiejobs.reports.terminal import few
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -115,9 +116,7 @@ def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
 
 def _suggestion(named: str, meant: Sequence[str], known: Collection[str]) -> str:
     if meant:
-        some = ", ".join(f"`{address}`" for address in meant[:_MOST_SHOWN])
-        more = f" and {len(meant) - _MOST_SHOWN} more" if len(meant) > _MOST_SHOWN else ""
-        return f"give one address: {some}{more}"
+        return f"give one address: {few([f'`{address}`' for address in meant], _MOST_SHOWN)}"
     tails = {address.partition("/")[2]: address for address in known}
     jobs = {tail.partition("#")[0].partition("[")[0]: address for tail, address in reversed(tails.items())}
     near = (

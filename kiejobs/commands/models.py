@@ -40,6 +40,7 @@ from kiejobs.reports.model_pages.pages import (
     import_text,
 )
 from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
+from kiejobs.reports.terminal import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -89,8 +90,7 @@ def _meant(word: str, models: Sequence[str]) -> str | None:
     holding = [model for model in models if len(word) >= _SHORTEST and word.lower() in model]
     if not holding:
         return suggest(word, models)
-    more = f" and {len(holding) - _MOST_MEANT} more" if len(holding) > _MOST_MEANT else ""
-    return f"did you mean {', '.join(f'`{one}`' for one in holding[:_MOST_MEANT])}{more}?"
+    return f"did you mean {few([f'`{one}`' for one in holding], _MOST_MEANT)}?"
 
 
 def _views(known: KnownModels) -> Iterator[ModelView]:

@@ -93,6 +93,15 @@ def private_host(url: str) -> str | None:
     return host if "." not in host or f".{host}".endswith(_AT_HOME) else None
 
 
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this computer, by its spelling alone."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _dotted(host: str) -> str:
     """IPv4 in its usual form, of one that `inet_aton` takes, too: 127.1, 0x7f000001, 0177.0.0.1."""
     try:

@@ -25,6 +25,7 @@ from kiejobs.reports.terminal import (
     REHEARSED,
     Paint,
     credits_text,
+    few,
     inert,
     plural,
     sanitize,
@@ -181,14 +182,14 @@ def _refusing(views: Sequence[PlanView]) -> str:
     names = [code(view.file, _DETAIL) for view in views if view.broken]
     if not names:
         return ""
-    return f"\u26d4 **Policy**: a run would refuse {_few(names)}, and buy nothing."
+    return f"\u26d4 **Policy**: a run would refuse {few(names, _SOME)}, and buy nothing."
 
 
 def _without_plan(refused: Sequence[tuple[str, KiejobsError]]) -> Iterator[str]:
     """What is wrong in the first files, each in a few lines."""
     if not refused:
         return
-    yield f"\u274c **No plan** for {_few([code(name, _DETAIL) for name, _ in refused])}: a run would buy nothing."
+    yield f"\u274c **No plan** for {few([code(name, _DETAIL) for name, _ in refused], _SOME)}: a run would buy nothing."
     lines = [line for name, error in refused[:_SOME] for line in _why(name, error)]
     kept, more = fitting((shortened(line, _ADDRESS * 2) for line in lines), _BROKEN)
     yield fenced(kept, "text") + left_out(kept, more, "line")
@@ -202,16 +203,11 @@ def _why(name: str, error: KiejobsError) -> Iterator[str]:
         yield f"{sanitize(str(problem.place or name))}: {sanitize(problem.message)}"
 
 
-def _few(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SOME:,} more" if len(names) > _SOME else ""
-    return ", ".join(names[:_SOME]) + more
-
-
 def _sections(views: Sequence[PlanView], room: int) -> Iterator[str]:
     """What is to be done by each file, all by the same measure; in one line those that want nothing."""
     busy = [view for view in views if view.totals.pending or view.broken or view.doubts or view.choice]
     quiet = [code(view.file, _DETAIL) for view in views if view not in busy]
-    idle = f"Nothing to do: {_few(quiet)}." if quiet else ""
+    idle = f"Nothing to do: {few(quiet, _SOME)}." if quiet else ""
     room -= len(idle)
     share = room / len(busy) / _PLAN if busy else 1.0
     plain = (replace(view, guards=()) for view in busy)  # they are at the top
@@ -297,7 +293,7 @@ def _choice(view: PlanView, characters: int) -> str:
     replaced = [row.change.address for row in view.rows if row.change.spends]
     again = [code(address, _ADDRESS) for address in replaced if address in picked]
     lines = [f"**Picks**: {count_words(one.word for one in view.choice) or 'notes only'}."]
-    lines += [f"{_BEWARE}Replaces what was picked: {_few(again)}."] if again else []
+    lines += [f"{_BEWARE}Replaces what was picked: {few(again, _SOME)}."] if again else []
     rows = (f"| {cell(one.pick.address, _ADDRESS)} | {cell(one.text, _CELL)} |" for one in view.choice)
     return "\n\n".join([*lines, table(("job", "choice"), "| :-- | :-- |", rows, characters, "decision")])
 

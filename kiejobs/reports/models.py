@@ -14,7 +14,7 @@ from kiejobs.core.document.checked import KIND_WORDS
 from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
-from kiejobs.reports.terminal import Paint, columns, fit, plural, sanitize, shortened
+from kiejobs.reports.terminal import Paint, columns, few, fit, plural, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -106,9 +106,7 @@ def value_words(value: Json) -> str:
 def values_words(values: Iterable[Json], most: int | None = _MANY) -> str:
     """`720p, 1080p`; of very many the first, or all where `most` is None."""
     names = [value_words(value) for value in values]
-    most = len(names) if most is None else most
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return few(names, len(names) if most is None else most)
 
 
 def size_words(count: int) -> str:

@@ -24,6 +24,7 @@ from kiejobs.reports.terminal import (
     Detail,
     Paint,
     credits_text,
+    few,
     pad,
     plural,
     price_text,
@@ -401,7 +402,7 @@ def _span(values: Sequence[str]) -> str:
     numbers = [int(value) for value in values if value.isdecimal() and value.isascii()]
     if len(numbers) == len(values) == max(numbers) - min(numbers) + 1:
         return f"{min(numbers)} to {max(numbers)}"
-    return _some(values, _NAMED)
+    return few(values, _NAMED)
 
 
 def _sum(rows: Sequence[PlanRow]) -> Decimal | None:
@@ -431,7 +432,7 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
     for what, sums in (("job", view.by_job), ("model", view.by_model)) if view.submits > 1 else ():
         if len(sums) > 1:
             first = sorted(sums.items(), key=lambda item: -item[1].credits)
-            yield f"  by {what}: {_some([_bought(*item) for item in first], _MANY, '; ')}"
+            yield f"  by {what}: {few([_bought(*item) for item in first], _MANY, '; ')}"
     if view.submits and view.prices:
         line = f"prices: {prices_words(view.prices)}"
         yield paint.loud(line) if needs_a_look(view.prices) else paint.dim(line)
@@ -492,9 +493,9 @@ def prices_words(aged: Sequence[AgedPrice]) -> str:
     for file, known in dates.items():
         span = " to ".join(dict.fromkeys((min(known), max(known))))
         words.append(f"{sanitize(file)}, {sanitize(span)}")
-    words += [f"ran out, price since then unknown: {_some(over, _NAMED)}"] if over else []
-    words += [f"older than {OLD_AFTER} days: {_some(old, _NAMED)}"] if old else []
-    return "; ".join([*words, *([f"none for {_some(missing, _NAMED)}"] if missing else [])])
+    words += [f"ran out, price since then unknown: {few(over, _NAMED)}"] if over else []
+    words += [f"older than {OLD_AFTER} days: {few(old, _NAMED)}"] if old else []
+    return "; ".join([*words, *([f"none for {few(missing, _NAMED)}"] if missing else [])])
 
 
 def needs_a_look(aged: Sequence[AgedPrice]) -> bool:
@@ -506,12 +507,7 @@ def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
     """The models that follow a schema of the project's own: whoever approves a plan should know."""
     marks = {True: " (in place of the bundled one)", False: ""}
     names = [f"{name(model)}{marks[instead]}" for model, instead in sorted(own.items())]
-    return _some(names, _MANY)
-
-
-def _some(names: Sequence[str], most: int, comma: str = ", ") -> str:
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return comma.join(names[:most]) + more
+    return few(names, _MANY)
 
 
 # --- the document ---------------------------------------------------------------------------------

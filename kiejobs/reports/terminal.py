@@ -199,6 +199,12 @@ def table(
     return ["", *(line for row, words in zip(rows, below, strict=True) for line in (row[0], f"  {words}"))]
 
 
+def few(names: Sequence[str], most: int, comma: str = ", ") -> str:
+    """`pour, steam, cup and 6 more`."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return comma.join(names[:most]) + more
+
+
 def quoted(word: str) -> str:
     """A word as it must be typed in a shell: addresses hold brackets."""
     return shlex.quote(sanitize(word))

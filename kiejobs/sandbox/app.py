@@ -18,13 +18,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ipaddress import ip_address
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import httpx
 
+from kiejobs.core.urls import is_loopback
 from kiejobs.sandbox.asgi import (
     MESSAGES,
     NOT_OURS,
@@ -326,12 +326,3 @@ async def post_callback(url: str, body: bytes, headers: dict[str, str]) -> None:
         raise NotDelivered from error
     if answer.status_code != 200:
         raise NotDelivered
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this computer, by its spelling alone: no name is looked up."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -24,7 +24,8 @@ import pytest
 
 from kiejobs.adapters.project.models import bundled_prices
 from kiejobs.core.prices.table import ModelPrice, PriceLine, PriceTable
-from kiejobs.sandbox.app import NotDelivered, is_loopback
+from kiejobs.core.urls import is_loopback
+from kiejobs.sandbox.app import NotDelivered
 from kiejobs.sandbox.jobs import UNLISTED, Model, credits_for
 from kiejobs.sandbox.tasks import HEALTHY, Charges, Task, status_of
 from tests.docs.regenerate import models

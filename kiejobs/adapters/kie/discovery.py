@@ -12,7 +12,6 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -27,6 +26,7 @@ from kiejobs.adapters.system import origin_of
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.models.spec import IS_ID
+from kiejobs.core.urls import is_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +112,7 @@ class Discovery:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """Raises UsageProblem where the key would travel in plain sight."""
-        if transport is None and urlsplit(base).scheme != "https" and not _is_here(base):
+        if transport is None and urlsplit(base).scheme != "https" and not is_loopback(base):
             raise UsageProblem(
                 f"{origin_of(base)} would get the key without TLS", hint="use an https:// base"
             )
@@ -205,14 +205,6 @@ class Discovery:
 
     def _quoted(self, value: Json) -> str:
         return without_key(json.dumps(value)[:80], self._key)
-
-
-def _is_here(base: str) -> bool:
-    """Is it this computer, by its spelling alone?"""
-    host = urlsplit(base).hostname or ""
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _prose(entry: dict[str, Any]) -> str | None:

@@ -93,9 +93,9 @@ class ModelFiles(Mapping[str, Mapping[str, Any]]):
 def _own_folder(root: Root) -> str | None:
     """Raises UsageProblem where a link leads out of the project."""
     found = root.find(FOLDER)
-    if found is None or _target(Path(found)) == _target(schema_folder() / "models"):
+    if found is None or target_of(Path(found)) == target_of(schema_folder() / "models"):
         return None  # in a checkout of kiejobs itself the bundled ones are found
-    if not is_shown(_target(Path(found)), root.path):
+    if not is_shown(target_of(Path(found)), root.path):
         hint = "put the folder itself there, with the schemas that this project is to use"
         raise UsageProblem(f"{found} is a link that leads out of the project", hint=hint)
     return found
@@ -126,7 +126,8 @@ def _files(folder: str) -> Iterator[tuple[str, str]]:
             raise UsageProblem(f"{folder} holds more than {_MOST_FILES:,} files")
 
 
-def _target(path: Path) -> Path:
+def target_of(path: Path) -> Path:
+    """What it leads to."""
     try:
         return path.resolve()
     except RuntimeError:  # links that go round in circles
