@@ -19,11 +19,11 @@ from kiejobs.adapters.project.files import model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.storage.output_folder import first_link, write_atomically
+from kiejobs.app.catalogue.files import schema_bytes, why_not_ours
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
-from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten, suggest
-from kiejobs.core.models.schema_check import MOST_BYTES, read_model
+from kiejobs.core.models.schema_check import MOST_BYTES
 from kiejobs.importer.languages import combined
 from kiejobs.importer.newer import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
@@ -185,8 +185,9 @@ def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
     elif there is not None and not force:
         outcome = "kept"
     else:
-        data = (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
-        _require_form(data, model.model, path)
+        data = schema_bytes(schema)
+        if why := why_not_ours(data, model.model, path.as_posix()):
+            raise _NotWritten(why)
         write_atomically(path, data)
     return ImportedFile(model.model, path.as_posix(), outcome, (*model.notes, *shadows, *more))
 
@@ -207,13 +208,6 @@ def _there(path: Path) -> dict[str, Any] | None:
 def _bundled(model: str) -> dict[str, Any] | None:
     """Ours, whose rules between fields no page's prose gives: the project's own hides it from now on."""
     return dict(read_schema(f"models/{model}.json")) if model in model_names() else None
-
-
-def _require_form(data: bytes, model: str, path: Path) -> None:
-    """What is written must be what `models check` and every later run take."""
-    reading = read_model(Source(path.as_posix(), data), model, read_schema("model.schema.json"))
-    if reading.problems:
-        raise _NotWritten(f"what was made of it is not our form: {reading.problems[0].message}")
 
 
 # --- a check: nothing is written ------------------------------------------------------------------

@@ -15,9 +15,8 @@ import anyio
 
 from kiejobs.adapters.kie.client import CREATE_PATH
 from kiejobs.adapters.kie.discovery import PATH, Discovery, KeptAnswers
-from kiejobs.adapters.project.files import read_schema
 from kiejobs.app.catalogue.effects import effects
-from kiejobs.app.catalogue.files import newer_prices, schema_bytes, write_prices, write_schema
+from kiejobs.app.catalogue.files import newer_prices, schema_bytes, why_not_ours, write_prices, write_schema
 from kiejobs.app.load import KnownModels
 from kiejobs.app.project import discovery_transport, open_workspace, require_key
 from kiejobs.core.diagnostics import (
@@ -27,17 +26,15 @@ from kiejobs.core.diagnostics import (
     SpendingStopped,
     UsageProblem,
 )
-from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.wording import shorten
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.models.changes import model_changes
-from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import IS_ID, read_spec
 from kiejobs.core.prices.prose import is_complete, price_in
 from kiejobs.core.prices.table import PriceTable, aged_prices
 from kiejobs.importer.newer import merged
 from kiejobs.importer.page import read_page
-from kiejobs.reports.model_pages.pages import CheckedModel, check_document
+from kiejobs.reports.model_pages.pages import CheckedModel
 from kiejobs.reports.models_sync import PriceNews, SyncView, sync_document, sync_text
 from kiejobs.reports.terminal import plural
 
@@ -221,7 +218,7 @@ def _compared(
     gone = () if said.listed is None else sorted((set(known.files.own) | used) - said.listed)
     view = SyncView(
         origin=space.origin,
-        models=check_document(checked, ())["models"],
+        models=checked,
         prices=[one for one in priced if one.now or one.model in {*names, *used}],
         in_prose=sum(one.now is None for one in priced),
         files=changed,
@@ -256,9 +253,8 @@ def _model(
     if before is None and own is not None:
         return f"the schema in use is broken: `kiejobs models show {model}`"
     newer = made.schema if before is None else merged(made.schema, dict(before))[0]
-    wrong = read_model(Source(page, schema_bytes(newer)), model, read_schema("model.schema.json")).problems
-    if wrong:
-        return f"what was made of it is not our form: {wrong[0].message}"
+    if why := why_not_ours(schema_bytes(newer), model, page):
+        return why
     if before is None:
         return CheckedModel(model, page, known=False), newer
     return CheckedModel(model, page, tuple(model_changes(before, newer)), own), newer

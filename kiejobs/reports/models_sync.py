@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.reports.model_pages.pages import check_document, model_lines, status_counts
 from kiejobs.reports.models import price_document, price_range
-from kiejobs.reports.terminal import Paint, columns, credits_text, plural, sanitize, shortened
+from kiejobs.reports.terminal import Paint, credits_text, plural, sanitize, shortened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.prices.table import ModelPrice
+    from kiejobs.reports.model_pages.pages import CheckedModel
 
 _MOST = 20  # lines of one kind
 _LONGEST = 400  # columns of the vendor's words
@@ -59,12 +61,12 @@ class PriceNews:
 
 @dataclass(frozen=True, slots=True)
 class SyncView:
-    """`models` as `models check` documents them; `in_prose` prices are in words only, of which `prices` has those of
+    """`models` as `models check` compares them; `in_prose` prices are in words only, of which `prices` has those of
     models in use; `gone` are models in use that the vendor lists no more; `skipped` are sold by other routes.
     """
 
     origin: str
-    models: Sequence[Mapping[str, Any]]
+    models: Sequence[CheckedModel]
     prices: Sequence[PriceNews]
     in_prose: int
     files: Sequence[FileEffect]
@@ -76,14 +78,14 @@ class SyncView:
     @property
     def is_news(self) -> bool:
         """Is there something to write?"""
-        return any(one["status"] != "unchanged" for one in self.models) or any(one.now for one in self.prices)
+        return any(one.status != "unchanged" for one in self.models) or any(one.now for one in self.prices)
 
 
 def sync_text(view: SyncView, *, color: bool = False) -> str:
     """Models, prices, job files, what is wrong; then a line that counts."""
     paint = Paint(color)
-    blocks = [list(_model(one, paint)) for one in view.models if one["status"] not in {"unchanged", "new"}]
-    fresh = [sanitize(one["model"]) for one in view.models if one["status"] == "new"]
+    blocks = [list(model_lines(one, paint)) for one in view.models if one.status not in {"unchanged", "new"}]
+    fresh = [sanitize(one.model) for one in view.models if one.status == "new"]
     blocks += [[paint.bold("New here"), *_wrapped(", ".join(fresh))]] if fresh else []
     blocks += _section("Prices", [line for one in view.prices for line in _price(one, paint)], paint)
     blocks += _section("Job files", [line for one in view.files for line in _file(one, paint)], paint)
@@ -96,17 +98,6 @@ def sync_text(view: SyncView, *, color: bool = False) -> str:
 
 def _section(title: str, lines: Sequence[str], paint: Paint) -> list[list[str]]:
     return [[paint.bold(title), *lines]] if lines else []
-
-
-def _model(one: Mapping[str, Any], paint: Paint) -> Iterator[str]:
-    yield f"{paint.bold(sanitize(one['model']))} ({sanitize(one['file'] or 'bundled')})"
-    signs = {True: paint.error("breaking"), False: paint.good("harmless")}
-    changes = sorted(one["changes"], key=lambda change: not change["breaking"])
-    rows = [
-        (signs[each["breaking"]], sanitize(each["field"]) or "it", sanitize(each["words"]))
-        for each in changes
-    ]
-    yield from (f"  {line}" for line in columns(rows))
 
 
 def _price(one: PriceNews, paint: Paint) -> Iterator[str]:
@@ -139,17 +130,13 @@ def _job(job: JobEffect) -> str:
 
 
 def _sum(view: SyncView) -> str:
-    counts = {name: sum(one["status"] == name for one in view.models) for name in _STATUSES}
-    parts = [f"{count} {name}" for name, count in counts.items() if count]
+    parts = status_counts(view.models)
     prices = sum(one.now is not None for one in view.prices)
     parts += [f"{plural(prices, 'new price')}"] if prices else []
     parts += [f"{plural(view.in_prose, 'price')} in words only"] if view.in_prose else []
     parts += [f"{view.skipped} not sold as jobs"] if view.skipped else []
     parts += [plural(len(view.problems), "problem")] if view.problems else []
     return f"{plural(len(view.models), 'model')} compared with {view.origin}: {', '.join(parts) or 'nothing'}"
-
-
-_STATUSES = ("breaking", "changed", "new", "unchanged")
 
 
 def _cut(lines: Sequence[str]) -> list[str]:
@@ -166,7 +153,7 @@ def sync_document(view: SyncView) -> dict[str, Json]:
         "format_version": FORMAT_VERSION,
         "origin": view.origin,
         "changes": view.is_news,
-        "models": [dict(one) for one in view.models],
+        "models": check_document(view.models, ())["models"],
         "prices": [
             {
                 "model": one.model,

@@ -10,10 +10,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.files import read_schema, read_source
 from kiejobs.adapters.project.models import FOLDER
 from kiejobs.adapters.storage.output_folder import first_link, write_atomically
 from kiejobs.core.diagnostics import UsageProblem
+from kiejobs.core.document.nodes import Source
+from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.prices.edit import NEW, entry, with_prices
 from kiejobs.core.prices.table import FILE as PRICES
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 def schema_bytes(schema: Mapping[str, Any]) -> bytes:
     """As `models import` writes it."""
     return (json.dumps(schema, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def why_not_ours(data: bytes, model: str, name: str) -> str | None:
+    """What keeps a schema that was made of a page from being used; None where nothing does."""
+    problems = read_model(Source(name, data), model, read_schema("model.schema.json")).problems
+    return f"what was made of it is not our form: {problems[0].message}" if problems else None
 
 
 def write_schema(root: Root, model: str, schema: Mapping[str, Any]) -> str:

@@ -114,14 +114,15 @@ def import_document(pages: Sequence[ImportedPage]) -> dict[str, Json]:
 def check_text(checked: Sequence[CheckedModel], problems: Sequence[str], *, color: bool = False) -> str:
     """A paragraph for each model that changed, then the sum."""
     paint = Paint(color)
-    blocks = ["\n".join(_block(one, paint)) for one in checked if one.status != "unchanged"]
+    blocks = ["\n".join(model_lines(one, paint)) for one in checked if one.status != "unchanged"]
     if problems:
         blocks.append("\n".join(f"{paint.error('error')}: {sanitize(one)}" for one in problems))
     blocks += [textwrap.fill(_REBUYS, _WIDE)] if _rebuys(checked) else []
     return "\n\n".join([*blocks, _sum(checked, problems)])
 
 
-def _block(one: CheckedModel, paint: Paint) -> Iterator[str]:
+def model_lines(one: CheckedModel, paint: Paint) -> Iterator[str]:
+    """Its name and its changes, the breaking ones first."""
     if not one.known:
         yield f"{paint.bold(sanitize(one.model))}: there is no schema of it here"
         yield f"  `kiejobs models import` makes one of {sanitize(one.page)}"
@@ -140,10 +141,15 @@ def _effect(change: ModelChange) -> str:
 
 
 def _sum(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
-    counts = Counter(one.status for one in checked)
-    parts = [f"{counts[status]} {status}" for status in _STATUSES if counts[status]]
+    parts = status_counts(checked)
     parts += [plural(len(problems), "problem")] if problems else []
     return f"{plural(len(checked), 'model')} looked at: {', '.join(parts) or 'nothing to compare'}"
+
+
+def status_counts(checked: Sequence[CheckedModel]) -> list[str]:
+    """`2 breaking`, `1 new`; nothing that is nought."""
+    counts = Counter(one.status for one in checked)
+    return [f"{counts[status]} {status}" for status in _STATUSES if counts[status]]
 
 
 def check_markdown(checked: Sequence[CheckedModel], problems: Sequence[str]) -> str:
