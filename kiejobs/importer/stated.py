@@ -97,11 +97,10 @@ def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Note) -> No
     kind = form.get("type")
     stated: list[str] = []
     values = [one for one in [*shown, form.get("default")] if one not in (None, "", [])]
-    if "x-kiejobs-file" not in form or kind == "array":
-        for limits in _limits(form, kind, prose, values, note):
-            stated += _added(form, limits, values, note)
-        if kind == "string" and values and all(str(one).isdecimal() for one in values):
-            stated += _added(form, _counted(form, prose), values, note)
+    for limits in _limits(form, kind, prose, values, note):
+        stated += _added(form, limits, values, note)
+    if kind == "string" and values and all(str(one).isdecimal() for one in values):
+        stated += _added(form, _counted(form, prose), values, note)
     stated += _asides(form, kind, prose, note)
     if stated:
         form["x-kiejobs-note"] = stated
