@@ -66,7 +66,7 @@ def offered(bench: Bench, line: str) -> list[str]:
     [
         ("kiejobs comple", ["kiejobs", "completion"]),
         ("kiejobs run --files-el", ["kiejobs", "run", "--files-elsewhere"]),
-        ("kiejobs models show kling/v2-1-m", ["kiejobs", "models", "show", "kling/v2-1-master-text-to-video"]),
+        ("kiejobs models show kling/v2-1-master-t", ["kiejobs", "models", "show", "kling/v2-1-master-text-to-video"]),
         ("kiejobs explain tea/s", ["kiejobs", "explain", "tea/steam"]),
         ("kiejobs explain tea/pour'[duration=1'", ["kiejobs", "explain", "tea/pour[duration=10]"]),
         ("kiejobs explain 'tea/pour[duration=1", ["kiejobs", "explain", "tea/pour[duration=10]"]),
