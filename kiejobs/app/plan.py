@@ -195,7 +195,12 @@ def usd_per_credit(loaded: LoadedJobFile) -> Decimal | None:
     known = set()
     for price in map(loaded.expansion.prices.of, loaded.expansion.spec_of):
         known.add(None if price is None else price.usd_per_credit)
-    return known.pop() if len(known) == 1 else None
+    return agreed(known)
+
+
+def agreed(values: set[Decimal | None]) -> Decimal | None:
+    """The one value that there is; None where there are several."""
+    return values.pop() if len(values) == 1 else None
 
 
 def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
@@ -306,19 +311,13 @@ def plans_view(
         [row for view in views for row in view.rows],
         together(plans).totals,
         budget_left=budget,
-        usd_per_credit=_one({view.usd_per_credit for view in views}),
+        usd_per_credit=agreed({view.usd_per_credit for view in views}),
         flag=views[0].flag if views else "",
         rehearsal=any(view.rehearsal for view in views),
         base=views[0].base if views else None,
         guards=list(dict.fromkeys(line for view in views for line in view.guards)),
     )
-    return PlansView(
-        [replace(view, guards=()) for view in views], whole, [(name, error) for name, error in refused]
-    )
-
-
-def _one(values: set[Decimal | None]) -> Decimal | None:
-    return values.pop() if len(values) == 1 else None
+    return PlansView([replace(view, guards=()) for view in views], whole, refused)
 
 
 def plans_in(form: str, plans: PlansView, **look: Any) -> str:

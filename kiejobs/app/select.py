@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.adapters.project.root import Root
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.reports.run.view import RunView
 
@@ -143,14 +144,17 @@ def read_off(address: str) -> Selectable:
 
 
 def _tags_of(files: Sequence[str]) -> TagsOf:
-    """By the request as it is in the files now, else by the address."""
     if not files:
         hint = "name the job file too, or select by job:, axis:, state:, file: or address"
         message = "`--select tag:…` needs the job file: tags are only there"
         raise UsageProblem(message, hint=hint)
     from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
 
-    jobs = [job for file in files for job in load(JobFileOptions(file)).expansion.jobs]
+    return tags_by([job for file in files for job in load(JobFileOptions(file)).expansion.jobs])
+
+
+def tags_by(jobs: Sequence[Job]) -> TagsOf:
+    """By the request as it is made now, else by the address; none for what is gone."""
     by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
     by_address = {job.address: job.tags for job in jobs}
     return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))

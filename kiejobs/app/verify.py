@@ -5,16 +5,19 @@ In: a workspace. Out: what is wrong, with its place. Touches: the ledger's home,
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.money import money
-from kiejobs.reports.checks import Damage
+from kiejobs.reports.checks import Damage, verify_document, verify_text
 from kiejobs.reports.terminal import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
+    from kiejobs.app.output import Screen
     from kiejobs.app.project import Workspace
     from kiejobs.core.diagnostics import JournalProblem
     from kiejobs.core.ledger.fold import History
@@ -27,6 +30,17 @@ def verify_journals(space: Workspace) -> tuple[History, list[Damage], bool]:
     if damaged:
         return history, [_damage(place, problem) for place, problem in damaged], True
     return history, [*_stale_manifests(space, history), *_bought_twice(space, history)], False
+
+
+def answer_verified(
+    found: Sequence[Damage], screen: Screen, *, journals: int, files: int | None, is_damaged: bool
+) -> ExitCode:
+    """Show what is wrong; `files` None where none was looked at."""
+    document = partial(verify_document, journals=journals, files=files)
+    screen.answer(document, partial(verify_text, journals=journals, files=files), found)
+    if is_damaged:
+        return ExitCode.JOURNAL
+    return ExitCode.SOME_FAILED if found else ExitCode.DONE
 
 
 def _damage(place: str, problem: JournalProblem) -> Damage:

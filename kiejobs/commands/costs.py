@@ -17,9 +17,9 @@ from kiejobs.adapters.project.models import required_prices
 from kiejobs.app.load import load
 from kiejobs.app.output import READING
 from kiejobs.app.picks import PickBook, pick_book
-from kiejobs.app.plan import held_by, make_plan, named_files
+from kiejobs.app.plan import agreed, held_by, make_plan, named_files
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
-from kiejobs.app.select import files_of
+from kiejobs.app.select import files_of, tags_by
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.ledger.costs import Cost, cost_of
 from kiejobs.core.ledger.records import utc_text
@@ -84,11 +84,7 @@ class _Books:
 
     @cached_property
     def tags(self) -> Callable[[Attempt], tuple[str, ...]]:
-        """By the request as the job file makes it now, else by the address; none for what is gone from it."""
-        jobs = [job for one in self.planned for job in one.loaded.expansion.jobs]
-        by_key = {(job.fingerprint, job.take): job.tags for job in jobs}
-        by_address = {job.address: job.tags for job in jobs}
-        return lambda attempt: by_key.get(attempt.key, by_address.get(attempt.address, ()))
+        return tags_by([job for one in self.planned for job in one.loaded.expansion.jobs])
 
 
 def costs(
@@ -215,8 +211,7 @@ def _usd(books: _Books) -> Decimal | None:
     """The price of a credit, where all that was bought or would be agrees on one."""
     known = _prices(books)
     models = {one.reserved.model for one in books.attempts} | {line.model for line in books.bought}
-    found = {known.get(model) for model in models}
-    return found.pop() if len(found) == 1 else None
+    return agreed({known.get(model) for model in models})
 
 
 def _prices(books: _Books) -> Mapping[str, Decimal]:

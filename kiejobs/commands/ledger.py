@@ -14,9 +14,8 @@ from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.app.move_ledger import move_ledger, use_in_project
 from kiejobs.app.output import READING
 from kiejobs.app.project import homes_for_move, mention_trouble, open_workspace
-from kiejobs.app.verify import verify_journals
+from kiejobs.app.verify import answer_verified, verify_journals
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
-from kiejobs.reports.checks import verify_document, verify_text
 from kiejobs.reports.ledger import LedgerView, ledger_document, ledger_text
 from kiejobs.reports.terminal import plural
 
@@ -46,12 +45,7 @@ def ledger_verify(where: Locations, screen: Screen) -> ExitCode:
     with screen.busy(READING):
         history, found, is_damaged = verify_journals(space)
     mention_trouble(space, screen)
-    journals = len(history.records)
-    document = partial(verify_document, journals=journals, files=None)
-    screen.answer(document, partial(verify_text, journals=journals, files=None), found)
-    if is_damaged:
-        return ExitCode.JOURNAL
-    return ExitCode.SOME_FAILED if found else ExitCode.DONE
+    return answer_verified(found, screen, journals=len(history.records), files=None, is_damaged=is_damaged)
 
 
 def ledger_move(to: str, where: Locations, screen: Screen) -> ExitCode:

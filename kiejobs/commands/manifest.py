@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from fractions import Fraction
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +19,12 @@ from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
 from kiejobs.app.records import find_run
 from kiejobs.app.select import files_of
-from kiejobs.app.verify import verify_journals
+from kiejobs.app.verify import answer_verified, verify_journals
 from kiejobs.core.checks import SOUND, differs
 from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NONE, STALE
-from kiejobs.reports.checks import Damage, verify_document, verify_text
+from kiejobs.reports.checks import Damage
 from kiejobs.reports.documents import inert_json
 from kiejobs.reports.terminal import plural, sanitize
 
@@ -83,14 +82,10 @@ def verify(where: Locations, screen: Screen, *, decode: bool) -> ExitCode:
         for finding in () if is_damaged else _files(space, history, look):
             files += 1
             found += [finding] if finding is not None else []
-    journals = len(history.records)
-    document = partial(verify_document, journals=journals, files=files)
-    screen.answer(document, partial(verify_text, journals=journals, files=files), found)
+    code = answer_verified(found, screen, journals=len(history.records), files=files, is_damaged=is_damaged)
     if decode and space.sandbox:
         screen.say(_NOT_COMPARED)
-    if is_damaged:
-        return ExitCode.JOURNAL
-    return ExitCode.SOME_FAILED if found else ExitCode.DONE
+    return code
 
 
 def _files(space: Workspace, history: History, look: Look | None) -> Iterator[Damage | None]:

@@ -17,7 +17,6 @@ from itertools import takewhile
 from operator import eq
 from typing import TYPE_CHECKING, Final
 
-from kiejobs.core.fingerprint import canonical
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
@@ -107,14 +106,14 @@ class DiffView:
     @cached_property
     def groups(self) -> list[Group]:
         """The same edit of many jobs once, in the order of the first of them."""
-        texts = TextDiff()
+        texts, edits = TextDiff(), SameEdits()
         groups: dict[Hashable, Group] = {}
         for edit in self.edits:
             if edit.kind is Kind.CHANGED:
-                fields = tuple(_field_edit(change, texts) for change in edit.fields)
-                words = tuple(map(_words_of, fields))
-                group = groups.setdefault(words, Group(fields))
-                group.addresses.append(edit.address)
+                key = edits.key(edit.fields)
+                if key not in groups:
+                    groups[key] = Group(tuple(_field_edit(change, texts) for change in edit.fields))
+                groups[key].addresses.append(edit.address)
         return list(groups.values())
 
     @property
@@ -134,13 +133,6 @@ def _field_edit(change: FieldChange, texts: TextDiff) -> FieldEdit:
     if is_short and not any(piece.sign == "=" and piece.text.strip() for piece in pieces):
         return FieldEdit(change)
     return FieldEdit(change, pieces, is_short)
-
-
-def _words_of(one: FieldEdit) -> Hashable:
-    """What makes an edit the same as another: what went and what came, in any place."""
-    if one.pieces is None:
-        return (one.change.field, canonical(one.change.was), canonical(one.change.now))
-    return (one.change.field, *(piece for piece in one.pieces if piece.sign != "="))
 
 
 class SameEdits:

@@ -23,7 +23,7 @@ from kiejobs.adapters.storage.output_folder import is_url
 from kiejobs.app.load import load
 from kiejobs.app.output import write
 from kiejobs.app.picks import pick_book
-from kiejobs.app.plan import make_plan, usd_per_credit
+from kiejobs.app.plan import agreed, make_plan, usd_per_credit
 from kiejobs.app.project import mention_two_ledgers, open_workspace
 from kiejobs.app.records import known_results
 from kiejobs.core.diagnostics import UsageProblem
@@ -126,14 +126,13 @@ def gather(names: Sequence[str], wanted: JobFileOptions, where: Locations, scree
 def document_of(shown: Sequence[Shown], shelf: Shelf) -> dict[str, Json]:
     """Raises UsageProblem where a file can't be read or copied."""
     campaigns = [_campaign(one, shelf) for one in shown]
-    per_credit = {usd_per_credit(one.loaded) for one in shown}
     made = utc_text(shown[0].space.clock().now()) if shown else ""
     rehearsal = any(one.space.sandbox for one in shown)
     return gallery_document(
         campaigns,
         made=made,
         rehearsal=rehearsal,
-        usd_per_credit=per_credit.pop() if len(per_credit) == 1 else None,
+        usd_per_credit=agreed({usd_per_credit(one.loaded) for one in shown}),
     )
 
 
