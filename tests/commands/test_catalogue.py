@@ -267,6 +267,12 @@ FACTS = [
         for ratio in ("3:2", "2:1", "1:3", "9:21", "5:4")
     ),
     ("gpt-image-2-image-to-image", {"aspect_ratio": "5:4", "resolution": "2K"}, False),
+    ("gpt-image-2-text-to-image", {"aspect_ratio": "3:1"}, True),
+    ("seedream/5-lite-image-to-image", {"quality": "ultra", "output_format": "jpeg"}, True),
+    ("google/imagen4-fast", {"aspect_ratio": "auto"}, True),
+    ("wan/2-6-text-to-video", {"multi_shots": True}, True),
+    ("kling/v2-5-turbo-image-to-video-pro", {"tail_image_url": "https://example.com/b.png"}, True),
+    ("grok-imagine/text-to-video", {"resolution": "1080p"}, True),
     ("seedream/5-lite-text-to-image", {"quality": "ultra", "output_format": "jpeg"}, True),
     ("google/imagen4-ultra", {"aspect_ratio": "auto"}, True),
     ("wan/2-6-video-to-video", {"multi_shots": True}, True),
