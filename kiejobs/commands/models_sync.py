@@ -176,18 +176,20 @@ async def _one(discovery: Discovery, model: str, said: _Said) -> None:
 def _pass_over(unanswered: Unanswered, model: str, said: _Said) -> None:
     if unanswered.by_edge or unanswered.code in _KEY | _LATER:
         raise _stopped(unanswered, model)
-    code = "" if unanswered.code == "200" else f"the API answers {unanswered.code}: "
-    said.problems.append(f"{model}: {code}{unanswered.message}")
+    said.problems.append(_words(unanswered, model))
 
 
 def _stopped(unanswered: Unanswered, what: str) -> SpendingStopped | UsageProblem:
-    code = "" if unanswered.code is None or unanswered.by_edge else f"the API answers {unanswered.code}: "
-    message = f"{what}: {code}{unanswered.message}"
     if unanswered.code in _KEY and not unanswered.by_edge:
-        return SpendingStopped(message, hint="check KIE_API_KEY")
-    return UsageProblem(
-        message, hint="`kiejobs models sync` goes on where it was: answers are kept for a day"
-    )
+        return SpendingStopped(_words(unanswered, what), hint="check KIE_API_KEY")
+    hint = "`kiejobs models sync` goes on where it was: answers are kept for a day"
+    return UsageProblem(_words(unanswered, what), hint=hint)
+
+
+def _words(unanswered: Unanswered, what: str) -> str:
+    is_refused = unanswered.code not in {None, "200"} and not unanswered.by_edge
+    code = f"the API answers {unanswered.code}: " if is_refused else ""
+    return f"{what}: {code}{unanswered.message}"
 
 
 # --- comparing --------------------------------------------------------------------------------------
@@ -286,12 +288,11 @@ def _prices(
 def _summary(document: dict[str, Any]) -> str:
     """What the document calls its model."""
     paths = document.get("paths")
-    posts = (
-        [one.get("post") for one in paths.values() if isinstance(one, dict)]
-        if isinstance(paths, dict)
-        else []
-    )
-    return " ".join(str(post.get("summary"))[:_LONGEST_TITLE] for post in posts[:1] if isinstance(post, dict))
+    for path in paths.values() if isinstance(paths, dict) else ():
+        post = path.get("post") if isinstance(path, dict) else None
+        if isinstance(post, dict):
+            return str(post.get("summary"))[:_LONGEST_TITLE]
+    return ""
 
 
 def _agree(now: ModelPrice, was: ModelPrice) -> bool:

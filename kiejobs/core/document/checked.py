@@ -80,11 +80,9 @@ class SchemaProblem:
     others: tuple[str, ...] = ()
 
 
-def read_checked(
-    source: Source, form: Form, *, exact: bool = False
-) -> tuple[Document | None, list[Diagnostic]]:
-    """The document, None where it can't be read or hasn't the form; `exact` as for `read_document`."""
-    document, found = read_document(source, exact=exact)
+def read_checked(source: Source, form: Form) -> tuple[Document | None, list[Diagnostic]]:
+    """The document, None where it can't be read or hasn't the form."""
+    document, found = read_document(source)
     if document is None:
         return None, found
     refused = check(document, form)

@@ -31,7 +31,7 @@ _LAST_LOOKED_AT: Final = 200
 """Frames; a circle of more templates than that is reported without their names."""
 
 
-def compile_problem(error: Exception, name: str | None = None) -> TemplateProblem:
+def compile_problem(error: Exception) -> TemplateProblem:
     """What kept a template from being compiled."""
     if isinstance(error, TemplateProblem):
         return error
@@ -39,8 +39,8 @@ def compile_problem(error: Exception, name: str | None = None) -> TemplateProble
         message, hint = _syntax_words(error.message or "")
         return TemplateProblem(message, _in_brackets(error) or hint, error.lineno, error.name)
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
-        return TemplateProblem(_TOO_DEEP, "write it in smaller steps", name=name)
-    return TemplateProblem(f"the template can't be read: {_python_words(error)}", name=name)
+        return TemplateProblem(_TOO_DEEP, "write it in smaller steps")
+    return TemplateProblem(f"the template can't be read: {_python_words(error)}")
 
 
 def render_problem(error: Exception, known: Mapping[str, Any]) -> TemplateProblem:
