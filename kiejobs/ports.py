@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
     from kiejobs.core.diagnostics import JournalProblem
@@ -98,12 +97,7 @@ class LedgerClaim(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: object) -> None: ...
 
     def release(self) -> None:
         """Before the end of the context: the last reservation has its answer."""

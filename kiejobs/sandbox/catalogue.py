@@ -108,13 +108,10 @@ def _field(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file_words(rule: Mapping[str, Any]) -> str:
-    types = ", ".join(rule.get("media_types", ()))
+    kinds = ", ".join(rule.get("media_types", ()))
+    types = f"- Accepted types: {kinds}\n" if kinds else ""
     size = f"- Max size: {rule['max_bytes'] / 2**20:g}MB\n" if "max_bytes" in rule else ""
-    return (
-        f"The URL of the file.\n- Accepted types: {types}\n{size}"
-        if types
-        else f"The URL of the file.\n{size}"
-    )
+    return f"The URL of the file.\n{types}{size}"
 
 
 # --- prices -----------------------------------------------------------------------------------------

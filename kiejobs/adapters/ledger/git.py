@@ -32,7 +32,6 @@ from kiejobs.core.ledger.records import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from kiejobs.core.ledger.events import JournalRecord, RunStarted
     from kiejobs.core.ledger.fold import History
@@ -397,11 +396,9 @@ class _GitClaim:
         self._store.begin(self._run_id)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._store.end()
-        self._lock.__exit__(kind, error, trace)
+        self._lock.__exit__(*error)
 
     def release(self) -> None:
         self._store.end()

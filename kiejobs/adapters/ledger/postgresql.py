@@ -38,7 +38,6 @@ from kiejobs.core.ledger.fold import History, contradictions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
-    from types import TracebackType
     from weakref import ReferenceType
 
     from kiejobs.adapters.ledger.queue import WorkQueue
@@ -513,7 +512,5 @@ class RunLease:
     def release(self) -> None:
         self._store.end_lease()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
