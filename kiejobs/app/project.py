@@ -345,12 +345,9 @@ def homes_for_move(
     if to != space.home:
         new = _store(None if to == "folder" else LedgerHome(to), space.root, runs, replace(where, runs=None))
     if new.name == old.name:
-        strays = space.runs_before is not None and space.runs_before.is_dir()
-        hint = (
-            f"for journals that are still in {space.runs_before}: add --runs {space.runs_before}"
-            if strays
-            else None
-        )
+        before, hint = space.runs_before, None
+        if before is not None and before.is_dir():
+            hint = f"for journals that are still in {before}: add --runs {before}"
         raise UsageProblem(f"the ledger is in {old.name} already", hint=hint)
     setting = f"ledger: {to}"
     return old, new, setting, mark(new.name, setting)

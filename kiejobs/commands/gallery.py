@@ -123,9 +123,6 @@ def _one_file(shown: Sequence[Shown], path: Path, how: GalleryOptions, screen: S
 def _mention(page: Path, document: dict[str, Any], screen: Screen) -> None:
     lines = document["jobs"]
     clips = sum(bool(line["files"]) for line in lines)
-    what = (
-        f"{plural(len(lines), 'job')}, {plural(clips, 'clip')}"
-        if clips
-        else f"storyboard of {plural(len(lines), 'job')}"
-    )
+    jobs = plural(len(lines), "job")
+    what = f"{jobs}, {plural(clips, 'clip')}" if clips else f"storyboard of {jobs}"
     screen.show(f"{sanitize(str(page))}: {what}")

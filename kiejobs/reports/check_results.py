@@ -32,9 +32,8 @@ def check_text(found: Found, *, color: bool = False) -> str:
     for (address, _), results in found.items():
         if all(one.verdict == OK for one in results):
             seen = ", ".join(f"{one.name} {one.measured}" if one.measured else one.name for one in results)
-            lines += (
-                [f"{_verdict(results[0], paint)}  {sanitize(address)}  {paint.dim(seen)}"] if results else []
-            )
+            if results:
+                lines.append(f"{_verdict(results[0], paint)}  {sanitize(address)}  {paint.dim(seen)}")
             continue
         lines.append(paint.bold(sanitize(address)))
         lines += [

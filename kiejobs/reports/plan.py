@@ -319,12 +319,8 @@ def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
     blocks: list[_Block] = []
     for alike in groups.values():
         is_folded = until is not None and len(alike) > _ALIKE
-        name = (
-            f"{_upto(alike[0].change.address, until or '')} ({plural(len(alike), 'job')})"
-            if is_folded
-            else ""
-        )
-        blocks.append((alike, name))
+        first = _upto(alike[0].change.address, until or "/")
+        blocks.append((alike, f"{first} ({plural(len(alike), 'job')})" if is_folded else ""))
     return blocks
 
 

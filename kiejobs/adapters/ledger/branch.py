@@ -72,9 +72,8 @@ class LedgerBranch(Repository):
             own = prefix.removesuffix("\n")
             self.prefix = own if path is None else f"{path.strip('/')}/".removeprefix("./")
             self._nothing = "0" * (64 if form == "sha256" else 40)
-            self._depth = (
-                ("--depth=1",) if shallow == "true" else ()
-            )  # a CI job needs no history of the ledger
+            # A CI job needs no history of the ledger.
+            self._depth = ("--depth=1",) if shallow == "true" else ()
             self.remote = self._remote(remote)
             self._is_partial = bool(self._asked("config", "--get-regexp", _PROMISES))
         except (GitFailed, OSError) as failed:

@@ -264,11 +264,9 @@ class FolderStore:
         path, known = self._runs / run_id / JOURNAL, self._known.get(run_id)
         found = path.lstat()
         if not S_ISREG(found.st_mode):
-            raise (
-                _is_link(path)
-                if S_ISLNK(found.st_mode)
-                else JournalProblem(f"{path} is no file", hint=RESTORE)
-            )
+            if S_ISLNK(found.st_mode):
+                raise _is_link(path)
+            raise JournalProblem(f"{path} is no file", hint=RESTORE)
         file = (found.st_ino, found.st_size, found.st_mtime_ns)
         if known is None or known[0] != file:
             known = self._known[run_id] = (file, *self._read(run_id, path))

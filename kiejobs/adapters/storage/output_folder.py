@@ -295,9 +295,8 @@ def copy_or_link(source: Path, target: Path) -> None:
 
 def unwritable(folder: Path) -> str | None:
     """Why nothing can be written to a folder, or to where it would be made; None where it can."""
-    probe = (
-        nearest(folder) / f".kiejobs-{os.getpid()}.part"
-    )  # what is called so is no result, whatever ends us
+    # What is called so is no result, whatever ends us.
+    probe = nearest(folder) / f".kiejobs-{os.getpid()}.part"
     try:
         fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
         try:

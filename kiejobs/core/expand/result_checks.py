@@ -97,9 +97,7 @@ def _of_bounds(name: str, own: Mapping[str, Any]) -> Iterator[_Wrong]:
         yield _Wrong(key, message, f"write `{word}:`, or `at_least:` and `at_most:`")
         return
     implied = next((key for key in ("at_least", "at_most") if key not in own), None)
-    hint = (
-        f"`{implied}` is {limits[implied]:g} by default: write it as well"
-        if implied
-        else "swap the two limits"
-    )
+    hint = "swap the two limits"
+    if implied:
+        hint = f"`{implied}` is {limits[implied]:g} by default: write it as well"
     yield _Wrong(key, message, hint)

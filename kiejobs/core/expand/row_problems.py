@@ -234,11 +234,7 @@ def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
 
 def _apart(job: Job) -> str:
     """What `output` may lack."""
-    return (
-        "put an axis or `{{ take }}` into `output`"
-        if job.axes or job.take > 1
-        else "put `{{ job }}` into `output`"
-    )
+    return f"put {'an axis or `{{ take }}`' if job.axes or job.take > 1 else '`{{ job }}`'} into `output`"
 
 
 def _reads_axis(output: str | None, axis: str) -> bool:

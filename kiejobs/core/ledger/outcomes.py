@@ -58,11 +58,8 @@ class Refused:
 
     @property
     def why(self) -> str:
-        return (
-            f"HTTP {self.code} {FROM_EDGE}: {self.message}"
-            if self.by_edge
-            else f"{self.code}: {self.message}"
-        )
+        code = f"HTTP {self.code} {FROM_EDGE}" if self.by_edge else self.code
+        return f"{code}: {self.message}"
 
 
 @dataclass(frozen=True, slots=True)

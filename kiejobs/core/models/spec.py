@@ -100,15 +100,13 @@ def _without_words(schema: Json) -> Json:
         return [_without_words(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: {name: _without_words(field) for name, field in value.items()}
-        if key == "properties" and isinstance(value, dict)
-        else value
-        if key in _VALUES
-        else _without_words(value)
-        for key, value in schema.items()
-        if key not in _WORDS
-    }
+    kept = {}
+    for key, value in schema.items():
+        if key == "properties" and isinstance(value, dict):
+            kept[key] = {name: _without_words(field) for name, field in value.items()}
+        elif key not in _WORDS:
+            kept[key] = value if key in _VALUES else _without_words(value)
+    return kept
 
 
 def extension_of(spec: Spec, request_input: Mapping[str, Json]) -> str:

@@ -416,11 +416,12 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{plural(failed, 'job')}; {cure}, or buy the same again with"
         yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
-        yield (
-            _held_back(view, unsent)
-            if view.against
-            else Step("not_submitted", f"{_were(unsent)} not bought. {_GO_ON}", (run,), title="Not submitted")
-        )
+        if view.against:
+            yield _held_back(view, unsent)
+        else:
+            yield Step(
+                "not_submitted", f"{_were(unsent)} not bought. {_GO_ON}", (run,), title="Not submitted"
+            )
 
 
 def _held_back(view: RunView, unsent: int) -> Step:
