@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kiejobs.core.money import money
-from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION, by_fields, money_or_null
 from kiejobs.reports.provenance import csv_row
 from kiejobs.reports.terminal import (
     REHEARSED,
@@ -142,17 +142,7 @@ def costs_document(view: CostsView) -> dict[str, Json]:
         "rows": [{"name": name, **_entry(view.rows[name])} for name in view.names],
         "total": {**_entry(view.total), "committed": money(view.total.committed)},
         "usd_per_credit": money_or_null(view.usd_per_credit),
-        "limits": [
-            {
-                "rule": one.rule,
-                "file": one.file,
-                "who": one.who,
-                "credits": money(one.credits),
-                "used": money_or_null(one.used),
-                "left": money_or_null(one.left),
-            }
-            for one in view.limits
-        ],
+        "limits": [{**by_fields(one), "left": money_or_null(one.left)} for one in view.limits],
         "unplanned": dict(view.unplanned),
     }
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.money import money
 from kiejobs.reports.terminal import is_control
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
@@ -51,6 +52,11 @@ def json_rows(document: Mapping[str, Json], rows: str) -> str:
 def money_or_null(value: Decimal | None) -> str | None:
     """Credits as a decimal in text; null where unknown."""
     return None if value is None else money(value)
+
+
+def by_fields(one: Any) -> dict[str, Json]:
+    """A dataclass, each field under its name; credits as decimals in text."""
+    return {key: money(value) if isinstance(value, Decimal) else value for key, value in asdict(one).items()}
 
 
 def diff_document(diff: Iterable[FieldChange]) -> list[dict[str, Json]]:

@@ -8,7 +8,7 @@ All of it may be strangers' text; the page puts it on the screen as text only.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from kiejobs.core.address import read_label
@@ -171,15 +171,8 @@ def _purchase(attempt: Attempt | None, campaign: Campaign) -> dict[str, Json]:
 def _files(attempt: Attempt, campaign: Campaign) -> Iterator[dict[str, Json]]:
     for file in attempt.files:
         clip = campaign.clips.get((attempt.attempt_id, file.path), Clip(None))
-        yield {
-            "path": file.path,
-            "sha256": file.sha256,
-            "bytes": file.bytes,
-            "media_type": file.media_type,
-            "src": clip.src,
-            "poster": clip.poster,
-            "why": clip.why,
-        }
+        about = {name: getattr(file, name) for name in ("path", "sha256", "bytes", "media_type")}
+        yield {**about, **asdict(clip)}
 
 
 # --- costs -----------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.core.money import money
-from kiejobs.reports.documents import FORMAT_VERSION
+from kiejobs.reports.documents import FORMAT_VERSION, by_fields
 from kiejobs.reports.terminal import Paint, credits_text, moment, plural, sanitize, state_words, table
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _HEAD = ("run", "started", "command", "campaign", "jobs", "credits", "end")
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run. `states` counts the jobs that it bought or saw the end of, by what they are now.
+    """One run. `jobs` counts the jobs that it bought or saw the end of, by what they are now.
 
     `credits` is what its own purchases cost or hold. `exit_code` is None where no end is on record, which is no
     fault of one that is `live`; `stopped` is why it bought nothing more.
@@ -47,7 +46,7 @@ class RunLine:
     campaign: str | None
     file: str | None
     origin: str
-    states: Mapping[str, int]
+    jobs: Mapping[str, int]
     credits: Decimal
     exit_code: int | None
     stopped: str | None
@@ -64,9 +63,9 @@ class RunLine:
         return _ENDS.get(ExitCode(self.exit_code), "ended") if known else f"exit {self.exit_code}"
 
     @property
-    def jobs(self) -> str:
+    def counts(self) -> str:
         """`3 succeeded, 1 failed`."""
-        counted = (f"{count:,} {state_words(state)}" for state, count in self.states.items() if count)
+        counted = (f"{count:,} {state_words(state)}" for state, count in self.jobs.items() if count)
         return ", ".join(counted) or "-"
 
 
@@ -93,7 +92,7 @@ def _row(line: RunLine) -> tuple[str, ...]:
         f"{sanitize(line.campaign or '')} ({sanitize(line.file)})" if line.file else line.campaign or "-"
     )
     return (
-        sanitize(line.run_id), moment(line.started), sanitize(line.command), sanitize(campaign), line.jobs,
+        sanitize(line.run_id), moment(line.started), sanitize(line.command), sanitize(campaign), line.counts,
         credits_text(line.credits), line.end,
     )  # fmt: skip
 
@@ -101,20 +100,5 @@ def _row(line: RunLine) -> tuple[str, ...]:
 def runs_document(lines: Sequence[RunLine]) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
-        "runs": [
-            {
-                "run_id": line.run_id,
-                "started": line.started,
-                "command": line.command,
-                "campaign": line.campaign,
-                "file": line.file,
-                "origin": line.origin,
-                "jobs": dict(line.states),
-                "credits": money(line.credits),
-                "exit_code": line.exit_code,
-                "stopped": line.stopped,
-                "live": line.live,
-            }
-            for line in lines
-        ],
+        "runs": list(map(by_fields, lines)),
     }

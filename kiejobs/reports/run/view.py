@@ -20,7 +20,7 @@ from kiejobs.core.ledger.manifest import NOT_COLLECTED
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import UNPRICED, money
 from kiejobs.core.prices.table import FILE
-from kiejobs.reports.documents import money_or_null
+from kiejobs.reports.documents import by_fields, money_or_null
 from kiejobs.reports.terminal import (
     Paint,
     credits_text,
@@ -529,11 +529,4 @@ def drift_words(drift: PriceDrift) -> str:
 
 def drift_entry(drift: PriceDrift) -> dict[str, Json]:
     """For a document."""
-    return {
-        "model": drift.model,
-        "jobs": drift.jobs,
-        "compared": drift.compared,
-        "planned": money(drift.planned),
-        "charged": money(drift.charged),
-        "percent": money_or_null(drift.percent),
-    }
+    return {**by_fields(drift), "percent": money_or_null(drift.percent)}
