@@ -7,7 +7,7 @@ files, and `.gitattributes` next to them.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,17 +37,6 @@ _WITHOUT_RESULT = {
 }
 """The state of a purchase that can't be picked, and what to do about it."""
 _LISTS = "`kiejobs status` counts what was bought, `kiejobs report` lists it"
-
-
-@dataclass(frozen=True, slots=True)
-class PickOptions:
-    """The flags that say what was decided. `exported` is the file of a gallery's export; `take` narrows patterns."""
-
-    reject: bool = False
-    note: str | None = None
-    undo: bool = False
-    exported: str | None = None
-    take: int | None = None
 
 
 def named_purchases(

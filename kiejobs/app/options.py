@@ -91,3 +91,27 @@ class RunOptions:
     plan_file: str | None
     expect: str | None
     allow_behind: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PickOptions:
+    """The flags that say what was decided. `exported` is the file of a gallery's export; `take` narrows patterns."""
+
+    reject: bool = False
+    note: str | None = None
+    undo: bool = False
+    exported: str | None = None
+    take: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryOptions:
+    """The flags that say what kind of gallery to make of what. `out` is a folder, of a `single_file` a file."""
+
+    out: str | None = None
+    copy: bool = False
+    single_file: bool = False
+    picks: bool = False
+    serve: bool = False
+    host: str = "127.0.0.1"
+    port: int = 0

@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kiejobs.app.options import JobFileOptions, ListenAddress, Locations, PlanOptions, RunOptions
+from kiejobs.app.options import (
+    GalleryOptions,
+    JobFileOptions,
+    ListenAddress,
+    Locations,
+    PickOptions,
+    PlanOptions,
+    RunOptions,
+)
 from kiejobs.cli.command_group import FOLDER, given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from decimal import Decimal
 
-    from kiejobs.app.decisions import PickOptions
-    from kiejobs.app.gallery.page import GalleryOptions
     from kiejobs.core.plan.policy import Policy
     from kiejobs.runner import Settings
 
@@ -301,16 +307,7 @@ def _settings(  # noqa: PLR0913 - one for each flag
     )  # fmt: skip
 
 
-def _pick_options(
-    *, reject: bool, note: str | None, undo: bool, exported: str | None, take: int | None
-) -> PickOptions:
-    """What was decided."""
-    from kiejobs.app.decisions import PickOptions  # noqa: PLC0415 - keeps `--help` light
-
-    return PickOptions(reject=reject, note=note, undo=undo, exported=exported, take=take)
-
-
-PICK_OPTIONS = given("how", _pick_options)
+PICK_OPTIONS = given("how", PickOptions)
 
 FOLLOWING = stacked(
     flag("--poll", type=duration, default="3s", show_default=True,
@@ -332,15 +329,6 @@ HEARING = stacked(
 )  # fmt: skip
 
 
-def _gallery_options(
-    *, out: str | None, copy: bool, single_file: bool, picks: bool, serve: bool, host: str, port: int
-) -> GalleryOptions:
-    """What kind of gallery to make of what."""
-    from kiejobs.app.gallery.page import GalleryOptions  # noqa: PLC0415 - keeps `--help` light
-
-    return GalleryOptions(out, copy, single_file, picks, serve, host, port)
-
-
 GALLERY = stacked(
     flag("--out", "-o", metavar="FOLDER",
          help="Target folder; with --single-file, the file.  [default: gallery]"),
@@ -352,7 +340,7 @@ GALLERY = stacked(
     flag("--host", default="127.0.0.1", show_default=True, help="Address to serve on."),
     flag("--port", type=click.IntRange(0, 65535), default=0, show_default=True,
          help="Port to serve on; 0 for any free port."),
-    given("how", _gallery_options),
+    given("how", GalleryOptions),
 )  # fmt: skip
 
 BUYING = stacked(

@@ -20,8 +20,8 @@ from kiejobs.reports.terminal import plural, sanitize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.gallery.page import GalleryOptions, Shelf, Shown
-    from kiejobs.app.options import JobFileOptions, Locations
+    from kiejobs.app.gallery.page import Shelf, Shown
+    from kiejobs.app.options import GalleryOptions, JobFileOptions, Locations
     from kiejobs.app.output import Screen
 
 

@@ -23,8 +23,7 @@ from kiejobs.reports.picks import decision_words, shown_files
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kiejobs.app.decisions import PickOptions
-    from kiejobs.app.options import Locations
+    from kiejobs.app.options import Locations, PickOptions
     from kiejobs.app.output import Screen
     from kiejobs.app.picks import PickBook
     from kiejobs.app.project import Workspace

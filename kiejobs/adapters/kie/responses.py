@@ -452,7 +452,7 @@ def _addresses(value: Json) -> tuple[str, ...]:
     value = _json_in(value) or value
     if isinstance(value, str):
         texts = re.split(r"[\s,]+(?=https?://)", value.strip())
-        return tuple(dict.fromkeys(text for text in texts if _ADDRESS.fullmatch(text)))
+        return tuple(dict.fromkeys(filter(_ADDRESS.fullmatch, texts)))
     if isinstance(value, dict):
         lists = (one for key, one in value.items() if _NAMES_A_RESULT.fullmatch(key))
         return next(filter(None, map(_addresses, lists)), ())

@@ -163,7 +163,7 @@ class FileJournal:
         lines = chained(at, events, self._seq, self._previous)
         self._seq += len(lines)
         self._previous = hashlib.sha256(lines[-1]).hexdigest() if lines else self._previous
-        return b"".join(line + b"\n" for line in lines)
+        return b"\n".join([*lines, b""])
 
     def _take_back(self) -> None:
         """Cut a half-written line off; where even that fails, close: only a torn end is expected."""

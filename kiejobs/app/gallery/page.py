@@ -52,19 +52,6 @@ _SOUND = re.compile(r"audio/[a-z0-9.+-]+")
 _ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}$")
 
 
-@dataclass(frozen=True, slots=True)
-class GalleryOptions:
-    """The flags that say what kind of gallery to make of what. `out` is a folder, of a `single_file` a file."""
-
-    out: str | None = None
-    copy: bool = False
-    single_file: bool = False
-    picks: bool = False
-    serve: bool = False
-    host: str = "127.0.0.1"
-    port: int = 0
-
-
 class Shelf(Protocol):
     """Where a page has its files."""
 
