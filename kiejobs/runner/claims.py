@@ -138,9 +138,8 @@ class ClaimedAhead:
         while self._next and len(jobs) < self._room(len(jobs)) and self._spending.fits(self._next[0].credits):
             jobs.append(self._next.popleft())
             self._spending.take(jobs[-1].credits)
-        if (
-            not jobs and self._next
-        ):  # it never will fit, since nothing is open: spending stops with the reason
+        # It never will fit, since nothing is open: spending stops with the reason.
+        if not jobs and self._next:
             self._spending.take(self._next.popleft().credits)
         granted = await self._claim(jobs)
         unwanted = self._dropped & granted.keys()

@@ -74,9 +74,8 @@ class KeptAnswers:
                     self._take(line)
 
     def _take(self, line: bytes) -> None:
-        with suppress(
-            ValueError, KeyError, TypeError, RecursionError
-        ):  # a line that was torn, or is not ours
+        # It may be torn, or not ours.
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
             kept = json.loads(line)
             is_fresh = datetime.now(UTC) - datetime.fromisoformat(kept["at"]) < _FRESH
             if is_fresh and kept["origin"] == self._origin:
@@ -128,11 +127,11 @@ class Discovery:
     async def offers(self) -> tuple[list[Offer], list[str]] | Unanswered:
         """What the vendor lists, each model once; and what is wrong with entries."""
         data = await self._ask(PATH)
+        if isinstance(data, Unanswered):
+            return data
         listed = data.get("models") if isinstance(data, dict) else None
-        if isinstance(data, Unanswered) or not isinstance(listed, list):
-            return (
-                data if isinstance(data, Unanswered) else Unanswered("no list of models in the answer", "200")
-            )
+        if not isinstance(listed, list):
+            return Unanswered("no list of models in the answer", "200")
         offers: dict[str, Offer] = {}
         wrong: list[str] = []
         for entry in listed[:_MOST_MODELS]:

@@ -387,9 +387,8 @@ class PostgresStore:
             self.take_over()
         except OutOfReach:
             raise
-        except (
-            JournalProblem
-        ) as problem:  # what is on record holds; nothing is bought before the rest is, too
+        except JournalProblem as problem:
+            # What is on record holds; nothing is bought before the rest is, too.
             self._report(problem)
         with self._reading:
             seqs = {run_id: one.seq for run_id, one in self._journals.items()}

@@ -68,10 +68,7 @@ class ShownLive:
         self._files = ServedFiles(posters)
         self._shown = gather(*self._given)
         self._document = self._made()
-        self._stamp = self._look()
-
-    def stamp(self) -> str:
-        return self._look()
+        self._stamp = self.stamp()
 
     def page(self) -> str:
         return page_html(self._current(), live=True)
@@ -97,7 +94,7 @@ class ShownLive:
         return None
 
     def _current(self) -> dict[str, Json]:
-        now = self._look()
+        now = self.stamp()
         if now != self._stamp:
             try:
                 self._shown = gather(*self._given)
@@ -110,7 +107,7 @@ class ShownLive:
     def _made(self) -> dict[str, Json]:
         return document_of(self._shown, self._files)
 
-    def _look(self) -> str:
+    def stamp(self) -> str:
         """What it is made from, by what changes when that does: job files and what they read, picks, checks, the ledger."""
         space = self._shown[0].space
         files = {path for one in self._shown for path in _read_for(one)}
