@@ -31,7 +31,7 @@ def gallery(
     """Raises UsageProblem where there is no job, or where the flags don't go together."""
     if how.single_file and (how.copy or how.serve):
         other = "--copy" if how.copy else "--serve"
-        raise UsageProblem(f"--single-file includes everything: omit {other} out")
+        raise UsageProblem(f"--single-file includes everything: omit {other}")
     names = named_files(files or (".",), wanted)
     if how.serve:
         return _serve(names, wanted, where, how, screen)

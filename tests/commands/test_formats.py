@@ -61,6 +61,7 @@ EVENTS: list[e.Event] = [
     e.Rejected(ATTEMPT, FAILURE),
     e.InDoubt(ATTEMPT, Failure("in_doubt", None, "the connection broke")),
     e.Running(ATTEMPT, "generating"),
+    e.Priced(ATTEMPT, Decimal(38)),
     e.Succeeded(ATTEMPT, Decimal("15.5"), ("https://files.example.com/a.mp4",)),
     e.Failed(ATTEMPT, FAILURE, None),
     e.Collected(ATTEMPT, (FILE,)),

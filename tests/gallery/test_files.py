@@ -102,8 +102,8 @@ def test_a_clip_that_is_gone_or_changed_is_not_shown(bench: Bench, visitor: Visi
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--single-file", "--copy"), "leave --copy out"),
-        (("--single-file", "--serve"), "leave --serve out"),
+        (("--single-file", "--copy"), "omit --copy"),
+        (("--single-file", "--serve"), "omit --serve"),
         (("--single-file", "-o", "folder"), "a single file ends in .html"),
         (("--serve", "--port", "1", "--host", "192.0.2.1"), "can't listen on 192.0.2.1:1"),
     ],
