@@ -61,7 +61,6 @@ EVENTS: list[e.Event] = [
     e.Rejected(ATTEMPT, FAILURE),
     e.InDoubt(ATTEMPT, Failure("in_doubt", None, "the connection broke")),
     e.Running(ATTEMPT, "generating"),
-    e.Priced(ATTEMPT, Decimal(38)),
     e.Succeeded(ATTEMPT, Decimal("15.5"), ("https://files.example.com/a.mp4",)),
     e.Failed(ATTEMPT, FAILURE, None),
     e.Collected(ATTEMPT, (FILE,)),
@@ -76,6 +75,7 @@ EVENTS: list[e.Event] = [
     e.Conflicted(ATTEMPT, "task-2", "a second task", may_be_paid=True),
     e.UnusedAnswer(ATTEMPT, "create", '{"code":200}', "task-9"),
     e.StillMissing(ATTEMPT, "last-frame", "https://files.example.com/l.png", "the host answered HTTP 500"),
+    e.Priced(ATTEMPT, Decimal(38)),
 ]
 
 
