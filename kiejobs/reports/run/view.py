@@ -371,7 +371,7 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
     again = f"kiejobs collect{view.flag}" if is_collect else _run(view)
     if reason == "interrupted":
         return _interrupted(view.counts, again)
-    reasoned = f": {shortened(sanitize(why), _LONGEST)}" if why else ""
+    reasoned = f": {shortened(sanitize(why), _LONGEST).rstrip('.')}" if why else ""
     unsent = view.counts[JobStatus.UNSENT]
     left = f" {_were(unsent)} not bought." if unsent else ""
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
