@@ -17,7 +17,7 @@ from kiejobs.core.picks import YES
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.check_results import bad_lines
 from kiejobs.reports.checks import breaches_text
-from kiejobs.reports.diff import SIGNS, both_words, cut
+from kiejobs.reports.diff import SIGNS, SameEdits, both_words, cut
 from kiejobs.reports.picks import count_words
 from kiejobs.reports.plan import needs_a_look, prices_words, schemas_words
 from kiejobs.reports.run.view import JobStatus, doubt_steps, step_lines, steps_after
@@ -226,7 +226,7 @@ def _plan_parts(view: PlanView, share: float = 1.0, digest: str = "") -> list[st
     buys = f"+{plural(view.submits, 'job')}, {view.price}" if view.submits else "Nothing to buy"
     listed = [row for row in view.rows if row.change.action is not Action.KEEP]
     head, aligned = (" ", "job", "reason", "credits"), "| :-: | :-- | :-- | --: |"
-    blocks = ("\n".join(_plan_diff(row)) for row in view.rows if row.diff)
+    blocks = ("\n".join(_plan_diff(rows)) for rows in _same_edits(view.rows))
     own = (
         f"Schemas of this project's own: {schemas_words(view.own_schemas, code)}." if view.own_schemas else ""
     )
@@ -237,7 +237,7 @@ def _plan_parts(view: PlanView, share: float = 1.0, digest: str = "") -> list[st
         "\n".join(map(_notice, view.notices)),
         _broken(view.broken, int(_BROKEN * share)),
         table(head, aligned, map(_plan_row, listed), int(_PLAN_ROWS * share), "line"),
-        _differences(blocks, int(_PLAN_DIFFS * share), "job", "What differs in"),
+        _differences(blocks, int(_PLAN_DIFFS * share), "edit", "What differs:"),
         _choice(view, int(_CHOICE * share)),
         _in_doubt(view, int(_DOUBTS * share)) if view.doubts else "",
         digest,
@@ -330,9 +330,19 @@ def _plan_row(row: PlanRow) -> str:
     return f"| {change.sign} | {cell(change.address, _ADDRESS)} | {why} | {price} |"
 
 
-def _plan_diff(row: PlanRow) -> Iterator[str]:
-    yield f"@@ {shortened(sanitize(row.change.address), _ADDRESS)} @@"
-    for field in row.diff or ():
+def _same_edits(rows: Iterable[PlanRow]) -> Iterable[Sequence[PlanRow]]:
+    """Those with differences, the same ones together."""
+    edits = SameEdits()
+    groups: dict[object, list[PlanRow]] = {}
+    for row in rows:
+        if row.diff:
+            groups.setdefault(edits.key(row.diff), []).append(row)
+    return groups.values()
+
+
+def _plan_diff(rows: Sequence[PlanRow]) -> Iterator[str]:
+    yield from _headings([row.change.address for row in rows])
+    for field in rows[0].diff or ():
         name = shortened(sanitize(field.field), _DETAIL)
         was, now = both_words(field)
         yield from (f"- {name}: {was}", f"+ {name}: {now}")
@@ -396,7 +406,6 @@ def _steps(view: RunView) -> str:
 
 _EDIT_ROWS = 20_000  # characters for the table
 _EDIT_DIFFS = 36_000  # for what differs
-_FIRST = 3  # jobs of those that were edited in the same words
 _LINE = 2_000
 
 
@@ -420,11 +429,7 @@ def diff_markdown(view: DiffView, file: str) -> str:
 
 
 def _group(group: Group) -> Iterator[str]:
-    for address in group.addresses[:_FIRST]:
-        yield f"@@ {shortened(sanitize(address), _ADDRESS)} @@"
-    more = len(group.addresses) - _FIRST
-    if more > 0:
-        yield f"@@ and {more:,} more, in the same words @@"
+    yield from _headings(group.addresses)
     for one in group.shown:
         was, now = _both(one)
         name = shortened(sanitize(one.change.field), _ADDRESS)
@@ -444,6 +449,18 @@ def _both(one: FieldEdit) -> tuple[str, str]:
 
 def _document(parts: Iterable[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+_FIRST = 3  # jobs of those that were edited in the same words
+
+
+def _headings(addresses: Sequence[str]) -> Iterator[str]:
+    """The first jobs of an edit, and how many more have it."""
+    for address in addresses[:_FIRST]:
+        yield f"@@ {shortened(sanitize(address), _ADDRESS)} @@"
+    more = len(addresses) - _FIRST
+    if more > 0:
+        yield f"@@ and {more:,} more, in the same words @@"
 
 
 def _differences(blocks: Iterable[str], characters: int, noun: str, title: str) -> str:

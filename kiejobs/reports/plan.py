@@ -301,7 +301,7 @@ def _blocks(rows: Sequence[PlanRow], detail: Detail) -> tuple[Sequence[_Block], 
 
 
 def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
-    """By what they do and why, and their addresses up to a sign; without one only the same edits are together."""
+    """By what they do and why: the same edits, whatever their job, and up to a sign of their addresses, if one is given."""
     edits, groups = None, dict[object, list[PlanRow]]()
     for at, row in enumerate(rows):
         edit: Hashable = None
@@ -312,14 +312,15 @@ def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
                 edits = SameEdits()
             edit = edits.key(row.diff)
         change = row.change
-        where: object = (at if edit is None else "") if until is None else _upto(change.address, until)
+        where: object = "" if edit is not None else at if until is None else _upto(change.address, until)
         source = _upto(change.reason, until or "[")
         kind = where, change.sign, source, change.detail, row.model, change.credits is None, edit
         groups.setdefault(kind, []).append(row)
     blocks: list[_Block] = []
     for alike in groups.values():
         is_folded = until is not None and len(alike) > _ALIKE
-        first = _upto(alike[0].change.address, until or "/")
+        names = {_upto(row.change.address, until or "/") for row in alike}
+        first = names.pop() if len(names) == 1 else _upto(alike[0].change.address, "/")
         blocks.append((alike, f"{first} ({plural(len(alike), 'job')})" if is_folded else ""))
     return blocks
 

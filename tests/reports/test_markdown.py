@@ -244,6 +244,13 @@ def test_a_long_table_is_folded() -> None:
     assert cells(folded) == [4] * 22
 
 
+def test_the_same_edit_of_many_jobs_is_shown_once() -> None:
+    said = plan([CHANGED._replace(address=f"tea/{number}") for number in range(5)])
+    hunk = "@@ tea/0 @@\n@@ tea/1 @@\n@@ tea/2 @@\n@@ and 2 more, in the same words @@\n- "
+    assert said.count("@@ tea/") == 3
+    assert hunk in said
+
+
 def test_a_plan_that_is_too_long_for_a_comment_says_how_many_lines_it_leaves_out() -> None:
     rows = [new(f"tea/pour[number={number}]") for number in range(5000)]
     said = plan(rows)

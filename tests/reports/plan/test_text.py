@@ -325,6 +325,14 @@ def test_one_edit_of_many_jobs_is_shown_once_with_its_count() -> None:
     assert lots.count("input_changed") == 1
 
 
+def test_one_edit_of_jobs_with_names_of_their_own_is_shown_once() -> None:
+    said = plan_text(many([f"scene-{n}" for n in range(18)], 1, diff=True)).split("\n")
+    assert said[1] == "  ±  tea (36 jobs)  input_changed         936"
+    assert said[2] == "       job scene-0, scene-1, scene-2 and 15 more; duration 5, 10"
+    assert "       the same change in 36 jobs" in said
+    assert "\n".join(said).count("warm light") == 1
+
+
 def test_what_is_left_out_of_a_fold_is_named() -> None:
     view = many(["pour"], 30)
     rows = [row for row in view.rows if not row.change.address.endswith("=3]")]
