@@ -109,9 +109,11 @@ def _words_of_picks(space: Workspace, ledger: Ledger) -> Callable[[Attempt], str
 
 
 def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledger) -> RunView:
-    """A run without the jobs that are not chosen. Raises UsageProblem for `tag:`: no job file is read."""
-    takes = chosen(words, (), space, ledger)
-    selection = read_selection(words, file=str((view.manifest["source"] or {}).get("file", "")))
+    """A run's jobs that are chosen; what the run bought remains. Tags are those of its job file now. Raises UsageProblem."""
+    file = str((view.manifest["source"] or {}).get("file", ""))
+    there = space.root.find(file) if file else None
+    takes = chosen(words, [there] if there else [], space, ledger)
+    selection = read_selection(words, file=file)
 
     def is_chosen(address: str, job: dict[str, Json]) -> bool:
         attempt = ledger.attempt(job["attempt_id"]) if job["attempt_id"] else None
@@ -121,12 +123,8 @@ def narrowed(view: RunView, words: Sequence[str], space: Workspace, ledger: Ledg
 
     jobs = {name: job for name, job in view.manifest["jobs"].items() if is_chosen(name, job)}
     document = {**view.manifest, "jobs": jobs, "totals": totals(jobs.values())}
-    return replace(
-        view,
-        manifest=document,
-        attempts=[*filter(takes, view.attempts)],
-        settled=[*filter(takes, view.settled or ())],
-    )
+    settled = [*filter(takes, view.settled or ())]
+    return replace(view, manifest=document, settled=settled, of_jobs=len(view.jobs))
 
 
 def _selectable(attempt: Attempt, tags: tuple[str, ...], result: str | None, ledger: Ledger) -> Selectable:

@@ -47,6 +47,10 @@ def report(names: Sequence[str], where: Locations, screen: Screen, select: Seque
         records = [find_run(space, history, None)]
     unique = {record.run_id: record for record in records}.values()
     views = [_view(record, history, space, select) for record in unique]
+    if select:
+        views = [view for view in views if view.jobs]
+        if not views:
+            raise UsageProblem("--select matches no job", hint="`kiejobs report --full` lists the addresses")
     for path, kind in targets:
         write(path, reports_in(kind, views, detail=screen.detail))
     if not targets or screen.form != "text":

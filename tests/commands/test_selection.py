@@ -80,7 +80,7 @@ def test_status_and_collect_know_states_files_and_where_the_job_file_is_named_ta
     assert list(bought.folder.glob("outputs/**/lost*.mp4"))
 
 
-@pytest.mark.parametrize("verb", [("status",), ("collect",), ("report",)])
+@pytest.mark.parametrize("verb", [("status",), ("collect",)])
 def test_tags_without_a_job_file_are_refused_with_what_to_do(bought: Bench, verb: tuple[str, ...]) -> None:
     refused = bought.do(*verb, "--select", "tag:hero")
     assert refused.code == 2
@@ -109,6 +109,17 @@ def test_a_report_is_narrowed_to_some_jobs(bought: Bench) -> None:
     text = json.dumps(ran)
     assert "judged/bad" in text
     assert "judged/good" not in text
+
+
+def test_a_narrowed_report_still_says_what_the_run_bought(bought: Bench) -> None:
+    all_ = bought.do("report").out
+    line = next(one for one in all_.splitlines() if one.startswith("this run bought "))
+    part = bought.do("report", "--select", "tag:hero job:good").out
+    assert line in part.splitlines()
+    assert "selected 2 of 3 jobs: " in part
+    refused = bought.do("report", "--select", "tag:nobody")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--select matches no job" in refused.err
 
 
 def test_render_takes_the_same_words(bought: Bench) -> None:

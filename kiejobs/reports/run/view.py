@@ -111,6 +111,7 @@ class RunView:
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address. With `canary` the run bought the cheapest of each job first;
     `against` are the purchases that hold back the rest of their job, and whether each has a result.
+    `of_jobs`: how many jobs the run had, where some are selected.
     """
 
     manifest: Mapping[str, Json]
@@ -131,6 +132,7 @@ class RunView:
     states_of_campaign: Mapping[State | None, int] = field(default_factory=dict)
     canary: bool = False
     against: Mapping[str, bool] = field(default_factory=dict)
+    of_jobs: int | None = None
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -206,7 +208,9 @@ class RunView:
         if counts[JobStatus.IN_DOUBT]:
             doubted = _sum(job.planned for job in jobs if job.status is JobStatus.IN_DOUBT)
             sums.append(f"{doubted} in doubt")
-        return f"{plural(len(jobs), 'job')}: {states or 'nothing done'}; {', '.join(sums)}"
+        several = plural(len(jobs) if self.of_jobs is None else self.of_jobs, "job")
+        part = "" if self.of_jobs is None else f"selected {len(jobs):,} of "
+        return f"{part}{several}: {states or 'nothing done'}; {', '.join(sums)}"
 
     @property
     def bought_summary(self) -> list[str]:
