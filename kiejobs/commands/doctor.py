@@ -108,7 +108,7 @@ def _prices(space: Workspace) -> str:
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` reports every error in it"
             raise UsageProblem(f"{one.place}: {one.message}", hint=hint)
-    aged = aged_prices(table, table.models, space.clock().now().date())
+    aged = aged_prices(table, [one for one in table.models if one in known.files.names], space.clock().now().date())
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
     stated = f"{counts}{len(table.models) - own} bundled"

@@ -383,7 +383,7 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
     if doubts:
         tell, color = _teller(screen)
         tell(doubts_text(doubts, color=color, flag=space.flag))
-    if screen.form == "json":
+    if screen.form == "json" or screen.outs:
         return finish(done, NOTHING_DONE, space, screen)
     held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
     lacks = any(a.state in {State.FAILED, State.REJECTED} or a.gone is not None for a in held)

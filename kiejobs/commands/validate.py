@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.media.pictures import INSTALL, can_look
-from kiejobs.adapters.project.files import read_schema
+from kiejobs.adapters.project.files import STDIN, read_schema
 from kiejobs.adapters.project.root import below_checkout
 from kiejobs.app.by_git import are_many, job_files
 from kiejobs.app.load import JobFolder, load
@@ -131,5 +131,6 @@ def _words(form: str, looked: Sequence[CheckedFile], *, many: bool) -> str:
 def _text(at: CheckedFile, *, color: bool = False, wide: int | None = None) -> str:
     told = [diagnostics_text(at.problems, at.problems.lines, color=color, wide=wide)] if at.problems else []
     if at.jobs is not None:
-        told.append(f"{sanitize(at.file)} is valid: {plural(at.jobs, 'job')}")
+        name = "standard input" if at.file == STDIN else sanitize(at.file)
+        told.append(f"{name} is valid: {plural(at.jobs, 'job')}")
     return "\n".join(told)

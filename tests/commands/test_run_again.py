@@ -339,3 +339,14 @@ def test_what_would_keep_a_result_out_is_said_before_it_is_bought(table: Set, pl
         assert ran.code == 2
         assert place.rpartition("outputs/")[2].strip("/") in ran.err
     assert judge.creates == []
+
+
+def test_a_report_is_written_where_nothing_is_left_to_buy(table: Set) -> None:
+    bench, judge = table
+    bench.write({"pour": "pour"})
+    assert bench.do("run", "jobs.yaml", "--yes", KIEJOBS_POLL="50ms").code == 0
+    again = bench.do("run", "jobs.yaml", "--yes", "-o", "report.md", "-o", "report.json")
+    assert again.code == 0
+    assert len(judge.tasks) == 1
+    assert "### kiejobs run" in (bench.folder / "report.md").read_text()
+    assert json.loads((bench.folder / "report.json").read_text())["exit_code"] == 0

@@ -40,7 +40,7 @@ def test_they_are_listed_with_what_they_bought_and_how_they_ended(bench: Bench) 
     rows = [line.split() for line in listed.out.splitlines()[1:4]]
     assert [row[0] for row in rows] == ids(bench) == sorted(ids(bench), reverse=True)
     assert [" ".join(row[4:]) for row in rows] == [
-        "run cup (cup.yaml) 1 succeeded, 1 none 16 stopped: credits",
+        "run cup (cup.yaml) 1 succeeded 16 stopped: credits",
         "run tea (tea.yaml) 1 succeeded 16 done",
         "run tea (tea.yaml) 1 succeeded 16 done",
     ]

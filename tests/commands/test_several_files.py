@@ -278,7 +278,7 @@ def piped(bench: Bench, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
-    assert piped(bench, "validate", "-").stderr == "- is valid: 2 jobs\n"
+    assert piped(bench, "validate", "-").stderr == "standard input is valid: 2 jobs\n"
     assert "one: 2 to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").stdout
     assert len(piped(bench, "render", "-").stdout.splitlines()) == 2
     assert "3 to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").stdout

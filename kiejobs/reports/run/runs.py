@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.plan.selection import NONE
 from kiejobs.reports.documents import FORMAT_VERSION, by_fields
 from kiejobs.reports.terminal import Paint, credits_text, moment, plural, sanitize, state_words, table
 
@@ -65,7 +66,8 @@ class RunLine:
     @property
     def counts(self) -> str:
         """`3 succeeded, 1 failed`."""
-        counted = (f"{count:,} {state_words(state)}" for state, count in self.jobs.items() if count)
+        bought = {state: count for state, count in self.jobs.items() if count and state != NONE}
+        counted = (f"{count:,} {state_words(state)}" for state, count in bought.items())
         return ", ".join(counted) or "-"
 
 
