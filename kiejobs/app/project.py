@@ -109,6 +109,11 @@ class Workspace:
         is_folder = self.sandbox or self.home == "folder"
         return self.written[0] / ".lock.checks" if is_folder else self.outputs / ".lock.checks"
 
+    @property
+    def has_rehearsals(self) -> bool:
+        """Are there rehearsals, and is this none? They have a ledger of their own."""
+        return not self.sandbox and self.root.find(f"{_REHEARSAL}/runs") is not None
+
     def require_no_links(self, lines: Iterable[Change] = ()) -> None:
         """A checkout may bring links, and what is written through them is anybody's. Raises UsageProblem."""
         below = self.sandbox_folder.rglob("*") if self.sandbox else ()  # the names of its files are known

@@ -45,7 +45,11 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
     known = [record for record in history.records if record.header is not None]
     listing = f"`kiejobs runs{space.flag}` lists the runs"
     if not known:
-        raise UsageProblem(f"no run yet in {space.store.name}", hint="`kiejobs run` makes the first one")
+        if space.has_rehearsals:
+            hint = "rehearsals are on record of their own: add --sandbox"
+            raise UsageProblem(f"no run yet in {space.store.name}", hint=hint)
+        hint = f"`kiejobs run{space.flag}` makes the first one"
+        raise UsageProblem(f"no run yet in {space.store.name}", hint=hint)
     if name in {None, LATEST}:
         return known[-1]
     named = str(name)

@@ -104,3 +104,10 @@ def test_totals_tell_a_run_from_its_campaign(bench: Bench) -> None:
     assert "this run bought 1 job for 16 credits" in lines
     assert "the campaign has spent or holds 32 credits, all runs together" in lines
     assert "1 job: 1 succeeded; 16 credits charged" in bench.do("report", first, "--sandbox").out
+
+
+def test_who_has_only_rehearsed_is_sent_to_the_rehearsals(bench: Bench) -> None:
+    refused = bench.do("report", "latest")
+    assert refused.code == 2
+    assert "add --sandbox" in refused.err
+    assert bench.do("report", "latest", "--sandbox").code == 0
