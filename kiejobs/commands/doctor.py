@@ -9,6 +9,7 @@ import platform
 import shutil
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def doctor(where: Locations, screen: Screen) -> ExitCode:
         _sound("journals", _journals, space),
         *([] if space.sandbox else [_sound("git", _in_git, space)]),
     ]
-    screen.answer(doctor_document, doctor_text, checks)
+    screen.answer(doctor_document, partial(doctor_text, quiet=screen.quiet), checks)
     return ExitCode.DONE if all(check.ok for check in checks) else ExitCode.SOME_FAILED
 
 
@@ -108,7 +109,9 @@ def _prices(space: Workspace) -> str:
         if one.severity is Severity.ERROR and one.place and one.place.file == own_file:
             hint = "`kiejobs validate FILE` reports every error in it"
             raise UsageProblem(f"{one.place}: {one.message}", hint=hint)
-    aged = aged_prices(table, [one for one in table.models if one in known.files.names], space.clock().now().date())
+    aged = aged_prices(
+        table, [one for one in table.models if one in known.files.names], space.clock().now().date()
+    )
     own = sum(1 for price in table if price.file is not None)
     counts = f"{own} of the project's own, " if own else ""
     stated = f"{counts}{len(table.models) - own} bundled"

@@ -43,6 +43,7 @@ def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> 
         runs_text,
         older=max(len(lines) - limit, 0),
         place=space.store.name,
+        quiet=screen.quiet,
         flag=space.flag,
         wide=screen.wide_out,
     )

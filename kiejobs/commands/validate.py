@@ -62,7 +62,7 @@ def validate(
             continue
         looked.append(at)
         unlike += [refusal] if refusal is not None else []
-        if screen.form == "text" and (at.problems or refusal is None):
+        if screen.form == "text" and (at.problems or (refusal is None and not screen.quiet)):
             screen.say(_text(at, color=screen.color_err, wide=screen.wide_err))
     if not looked and files:
         raise nothing_selected(wanted.select, others)
@@ -100,7 +100,7 @@ def _look(
         problems += Problems(check_file(policy, loaded.jobfile, loaded.expansion.jobs))
     problems = problems.as_errors() if wanted.strict else problems
     jobs = None if problems.fatal else len(loaded.expansion.jobs)
-    if loaded.files.read and not can_look():
+    if loaded.files.read and not screen.quiet and not can_look():
         files = plural(len(loaded.files.read), "local file")
         screen.say(
             f"{files} checked by type and size only: {INSTALL} decodes pictures, and measures videos and sound"

@@ -56,7 +56,10 @@ class Ruling:
     evidence: str
 
 
-def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
+def doctor_text(checks: Sequence[Check], *, quiet: bool = False, color: bool = False) -> str:
+    """A line for each check; with `quiet` for those that failed."""
+    failed = sum(not check.ok for check in checks)
+    checks = [check for check in checks if not (quiet and check.ok)]
     paint = Paint(color)
     signs = {True: paint.good("ok  "), False: paint.error("FAIL")}
     rows = columns((signs[one.ok], sanitize(one.name), sanitize(one.detail)) for one in checks)
@@ -65,9 +68,8 @@ def doctor_text(checks: Sequence[Check], *, color: bool = False) -> str:
         lines.append(row)
         if check.hint and not check.ok:
             lines.append(f"      {paint.bold('help')}: {sanitize(check.hint)}")
-    failed = sum(not check.ok for check in checks)
     end = paint.error(f"{plural(failed, 'check')} failed") if failed else paint.good("all is well")
-    return "\n".join([*lines, "", end])
+    return "\n".join([*lines, *([""] if lines else []), end])
 
 
 def doctor_document(checks: Sequence[Check]) -> dict[str, Json]:

@@ -111,3 +111,11 @@ def test_who_has_only_rehearsed_is_sent_to_the_rehearsals(bench: Bench) -> None:
     assert refused.code == 2
     assert "add --sandbox" in refused.err
     assert bench.do("report", "latest", "--sandbox").code == 0
+
+
+def test_quiet_is_the_table_alone(bench: Bench) -> None:
+    loud, quiet = (bench.do("runs", "--sandbox", *words).out for words in ((), ("-q",)))
+    assert loud.startswith(quiet)
+    assert len(quiet.splitlines()) == 4
+    assert bench.do("validate", "tea.yaml", "-q").err == ""
+    assert bench.do("doctor", "--sandbox", "-q").out == "all is well\n"

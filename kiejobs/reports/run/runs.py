@@ -76,17 +76,18 @@ def runs_text(
     *,
     older: int = 0,
     place: str = "",
+    quiet: bool = False,
     flag: str = "",
     color: bool = False,
     wide: int | None = None,
 ) -> str:
-    """A line for each run; `older` are not shown. `wide` is columns, None without end."""
+    """A line for each run; `older` are not shown; with `quiet` nothing else is. `wide` is columns, None without end."""
     if not lines:
         return f"No runs in {sanitize(place)}."
     head, *rows = table(_HEAD, list(map(_row, lines)), right=frozenset({5}), wide=wide)
     more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
-    told = f"kiejobs report RUN{flag}: shows one run, by its id or a unique part of it"
-    return "\n".join([Paint(color).bold(head), *rows, "", *more, told])
+    how = f"`kiejobs report RUN{flag}` shows one run, by its id or a unique part of it"
+    return "\n".join([Paint(color).bold(head), *rows, *([] if quiet else ["", *more, how])])
 
 
 def _row(line: RunLine) -> tuple[str, ...]:
