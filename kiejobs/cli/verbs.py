@@ -476,9 +476,9 @@ def completion(shell: str) -> None:
 # --- models ----------------------------------------------------------------------------------------
 
 
-@door.group(short_help="List, show, import or check models.")
+@door.group(short_help="List, show, import, check or sync models.")
 def models() -> None:
-    """List, show, import or check models. Each model is a JSON Schema; the project's own take precedence over ours."""
+    """List, show, import, check or sync models. Each model is a JSON Schema; the project's own take precedence over ours."""
 
 
 @models.command(name="list")
