@@ -40,15 +40,18 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from kiejobs.adapters.kie.client import KieApi, KieUploads
     from kiejobs.adapters.system import Secret
     from kiejobs.app.output import Screen
     from kiejobs.core.checks import CheckResult
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.events import Uploads
     from kiejobs.core.ledger.ledger import Ledger
-    from kiejobs.ports import Callbacks, RunJournal
+    from kiejobs.ports import Artifacts, Callbacks, Progress, RunJournal
     from kiejobs.reports.live_progress import LiveProgress
     from kiejobs.reports.run.view import RunView
+
+    Doors = tuple[KieApi, Artifacts, KieUploads | None]
 
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 """What stops spending, in the words of those who send it."""
@@ -140,54 +143,48 @@ async def _execute(
     screen: Screen,
     all_reserved: Callable[[], None],
 ) -> RunEnd:
-    from kiejobs.app.load import media_types  # noqa: PLC0415 - schemas are slow to import
-
-    called_back = execution.settings.callback_url is not None
     title = f"run {execution.journal.run_id}{' (rehearsal)' if space.sandbox else ''}"
     with progress_on(screen, execution.changes, title) as progress:
         async with (
             opened(
                 space,
                 key,
-                calls_back=called_back,
+                calls_back=execution.settings.callback_url is not None,
                 folder=execution.folder,
                 moved=progress.moved,
                 addresses=_addresses(execution) if space.sandbox and HAS_MEDIA else None,
             ) as doors,
             anyio.create_task_group() as group,
         ):
-            api, artifacts, uploads = doors
-            clock, callbacks = space.clock(), execution.callbacks
-            reread = None
-            if callbacks is not None:
-                from kiejobs.app.callbacks import LedgerReader  # noqa: PLC0415 - most runs take none
-
-                reread = LedgerReader(space)
-            runner = Runner(
-                World(
-                    api,
-                    execution.journal,
-                    artifacts,
-                    clock,
-                    progress,
-                    callbacks,
-                    uploads,
-                    space.store.claims(),
-                    _judge(space) if execution.settings.canary and execution.settings.checks else None,
-                ),
-                settings=execution.settings,
-                spending=execution.spending,
-                media_type=execution.media_type or media_types(space.root),
-                reread=reread,
-                uploads=execution.uploads,
-                ledger=execution.ledger,
-            )
+            runner = _runner(execution, space, doors, progress)
             group.start_soon(_heed_signals, execution, space, screen, progress.note)
             group.start_soon(_heed_parent, execution, space, progress.note)
             group.start_soon(space.store.keep)
             end = await runner.carry_out(execution.changes, all_reserved)
             group.cancel_scope.cancel()
     return end
+
+
+def _runner(execution: Execution, space: Workspace, doors: Doors, progress: Progress) -> Runner:
+    from kiejobs.app.load import media_types  # noqa: PLC0415 - schemas are slow to import
+
+    api, artifacts, uploads = doors
+    settings, callbacks, reread = execution.settings, execution.callbacks, None
+    if callbacks is not None:
+        from kiejobs.app.callbacks import LedgerReader  # noqa: PLC0415 - most runs take none
+
+        reread = LedgerReader(space)
+    judge = _judge(space) if settings.canary and settings.checks else None
+    claims = space.store.claims()
+    return Runner(
+        World(api, execution.journal, artifacts, space.clock(), progress, callbacks, uploads, claims, judge),
+        settings=settings,
+        spending=execution.spending,
+        media_type=execution.media_type or media_types(space.root),
+        reread=reread,
+        uploads=execution.uploads,
+        ledger=execution.ledger,
+    )
 
 
 def _addresses(execution: Execution) -> dict[str, list[str]]:
