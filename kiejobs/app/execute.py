@@ -302,7 +302,8 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
     text = partial(report_text, detail=screen.detail, wide=screen.wide_out)
-    screen.answer(report_document, text, view)
+    if screen.form != "json" or not screen.several:  # of several runs there is one document at the end
+        screen.answer(report_document, text, view)
     if screen.outs or screen.several:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:

@@ -47,8 +47,9 @@ from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Plan, together
+from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan import plan_text, plans_sum
-from kiejobs.reports.run.report import reports_sum
+from kiejobs.reports.run.report import report_document, reports_sum
 from kiejobs.reports.run.view import doubts_text
 from kiejobs.reports.terminal import moment, plural, price_text, sanitize
 from kiejobs.runner import Budget, FailureLimit
@@ -150,9 +151,8 @@ def _run_in_order(
     names: Sequence[str], wanted: JobFileOptions, where: Locations, how: RunOptions, screen: Screen
 ) -> ExitCode:
     """All are planned and approved as one, then each is bought within what was seen of it; one budget over all."""
-    if how.plan_file is not None or screen.form == "json":
-        what = "--plan" if how.plan_file is not None else "--format json"
-        raise UsageProblem(f"{what} is for one job file, and these are {len(names)}")
+    if how.plan_file is not None:
+        raise UsageProblem(f"--plan is for one job file, and these are {len(names)}")
     parent, screen = os.getppid(), replace(screen, several=True)
     parts = _approved_together(names, wanted, where, how, screen)
     codes, budget = {ExitCode.DONE}, how.budget
@@ -173,6 +173,8 @@ def _run_in_order(
     if len(screen.reports) > 1:
         tell, color = _teller(screen)
         tell(f"\n{reports_sum(screen.reports, color=color)}")
+    if screen.form == "json":
+        screen.show(json_text(list(map(report_document, screen.reports))))
     return min(codes, key=_WORST.index)
 
 

@@ -92,6 +92,16 @@ def test_a_plan_file_is_of_one_job_file(bench: Bench) -> None:
 # --- run ----------------------------------------------------------------------------------------------
 
 
+def test_reports_of_several_runs_are_one_document(bench: Bench) -> None:
+    words = ("run", "jobfiles", "--yes", "--json", "--poll", "50ms")
+    for _ in range(2):  # the second one has nothing left to buy
+        ran = bench.do(*words)
+        assert ran.code == 0, ran.err
+        assert [one["campaign"] for one in ran.json] == ["one", "two"]
+        assert {job["state"] for one in ran.json for job in one["jobs"]} == {"succeeded"}
+    assert sorted(bought(bench)) == ["a", "b", "c"]
+
+
 def test_what_was_approved_of_all_is_bought_in_order_and_once(bench: Bench) -> None:
     approved = digest(bench)
     code, said = run(bench, "--expect", approved, "-o", "report.md", "-o", "report.xml")
@@ -167,13 +177,10 @@ def test_what_two_files_want_is_counted_and_bought_once(bench: Bench) -> None:
     assert sorted(bought(bench)) == ["a", "b"]
 
 
-def test_several_files_are_asked_for_once_and_their_runs_have_no_one_document(
-    bench: Bench,
-) -> None:
+def test_several_files_are_asked_for_once(bench: Bench) -> None:
     asked = run(bench)
     assert asked[0] == 2
     assert "3 job(s) would be bought" in asked[1]
-    assert run(bench, "--yes", "--format", "json")[0] == 2
     assert bought(bench) == []
 
 
