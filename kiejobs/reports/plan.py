@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from itertools import starmap
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -159,8 +159,11 @@ class PlanView:
         changes = [row.change for row in self.rows if row.change.action is Action.SUBMIT]
         if len(changes) > self.submits:
             changes = list({(one.fingerprint, one.take): one for one in reversed(changes)}.values())
-        own = f"{self.campaign}/"
-        return Counter((_upto(one.address, "[").removeprefix(own), one.model, one.credits) for one in changes)
+        counts = Counter([(one.address.partition("[")[0], one.model, one.credits) for one in changes])
+        found: Counter[tuple[str, str, Decimal | None]] = Counter()
+        for (name, model, credits_), count in counts.items():
+            found[_upto(name, "[").removeprefix(f"{self.campaign}/"), model, credits_] += count
+        return found
 
     @property
     def counts(self) -> list[str]:
@@ -302,7 +305,8 @@ def _blocks(rows: Sequence[PlanRow], detail: Detail) -> tuple[Sequence[_Block], 
 
 def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
     """By what they do and why: the same edits, whatever their job, and up to a sign of their addresses, if one is given."""
-    edits, groups = None, dict[object, list[PlanRow]]()
+    edits, groups = None, dict[tuple[object, ...], list[PlanRow]]()
+    upto = lru_cache(maxsize=1_000)(partial(_upto, sign=until or "["))
     for at, row in enumerate(rows):
         edit: Hashable = None
         if row.diff:
@@ -313,16 +317,18 @@ def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
             edit = edits.key(row.diff)
         change = row.change
         where: object = "" if edit is not None else at if until is None else _upto(change.address, until)
-        source = _upto(change.reason, until or "[")
-        kind = where, change.sign, source, change.detail, row.model, change.credits is None, edit
+        kind = where, change.sign, upto(change.reason), change.detail, row.model, change.credits is None, edit
         groups.setdefault(kind, []).append(row)
-    blocks: list[_Block] = []
-    for alike in groups.values():
-        is_folded = until is not None and len(alike) > _ALIKE
-        names = {_upto(row.change.address, until or "/") for row in alike}
-        first = names.pop() if len(names) == 1 else _upto(alike[0].change.address, "/")
-        blocks.append((alike, f"{first} ({plural(len(alike), 'job')})" if is_folded else ""))
-    return blocks
+    return [(alike, _fold(kind[0], alike, until)) for kind, alike in groups.items()]
+
+
+def _fold(where: object, alike: Sequence[PlanRow], until: str | None) -> str:
+    """What rows that are one line are called; empty where each has its own."""
+    if until is None or len(alike) <= _ALIKE:
+        return ""
+    names = [str(where)] if where else list({_upto(row.change.address, until) for row in alike})
+    name = names[0] if len(names) == 1 else _upto(alike[0].change.address, "/")
+    return f"{name} ({plural(len(alike), 'job')})"
 
 
 def _upto(address: str, sign: str) -> str:
@@ -372,12 +378,16 @@ def _block(block: _Block, size: tuple[int, int], paint: Paint, *, may_break: boo
 
 def _varying(rows: Sequence[PlanRow]) -> Iterator[str]:
     """What rows that are shown as one have, and what they cost each."""
-    values: dict[str, dict[str, None]] = {}
-    for row in rows:
-        job, _, axes = row.change.address.partition("/")[2].partition("#")[0].partition("[")
-        pairs = [axis.partition("=")[::2] for axis in axes.rstrip("]").split(",") if axis]
-        for name, value in [("job", job), *pairs, ("take", str(row.change.take))]:
-            values.setdefault(name, {})[value] = None
+    halves = [row.change.address.partition("[") for row in rows]
+    names = {half[0]: None for half in halves}
+    pairs = dict.fromkeys(
+        ",".join([half[2].rpartition("]")[0] for half in halves]).split(",")
+    )  # once, not by row
+    values: dict[str, dict[str, None]] = {"job": {_upto(name, "[").partition("/")[2]: None for name in names}}
+    for pair in filter(None, pairs):
+        axis, _, value = pair.partition("=")
+        values.setdefault(axis, {})[value] = None
+    values["take"] = {str(take): None for take in {row.change.take: None for row in rows}}
     several = {name: list(found) for name, found in values.items() if len(found) > 1}
     if several:
         most = prod(map(len, several.values()))

@@ -39,13 +39,14 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs"})  # controls, invisible formats (bidi amo
 _NO_WIDTH = frozenset({"Mn", "Me", "Cf"})
 _MARK = re.compile(r"##(?=\w*\[)")
 _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))(\s*)::")
-_PART_OF_A_WORD = re.compile(r"\w+$")
+# Compiled where they are used first: most commands break no line.
+_PART_OF_A_WORD = r"\w+$"
 _CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
-_GAP = re.compile(r"\S {2,}(?=\S)")
-_WORD = re.compile(r"( *)([^ ]+)")
-_ARGUMENT = re.compile(r"""( *)((?:'[^']*'|"[^"]*"|[^ ])+)""")
-_PART = re.compile(r"[^,/&?;\u2e80-\U0003ffff]*[,/&?;\u2e80-\U0003ffff]|.+")
+_GAP = r"\S {2,}(?=\S)"
+_WORD = r"( *)([^ ]+)"
+_ARGUMENT = r"""( *)((?:'[^']*'|"[^"]*"|[^ ])+)"""
+_PART = r"[^,/&?;\u2e80-\U0003ffff]*[,/&?;\u2e80-\U0003ffff]|.+"
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z")
 
 
@@ -116,7 +117,7 @@ def shortened_at_word(text: str, columns: int) -> str:
     cut = shortened(text, columns)
     if cut == text:
         return text
-    kept = _PART_OF_A_WORD.sub("", f"{cut[:-1]}{text[len(cut) - 1]}")[: len(cut) - 1].rstrip()
+    kept = re.sub(_PART_OF_A_WORD, "", f"{cut[:-1]}{text[len(cut) - 1]}")[: len(cut) - 1].rstrip()
     return f"{kept}…" if kept else cut
 
 
@@ -153,11 +154,11 @@ def _broken(line: str, wide: int) -> str:
     plain = _OURS.sub("", line)
     lead = len(plain) - len(plain.lstrip(" "))
     is_command = lead > 0 and plain[lead:].startswith("kiejobs ")
-    cells = [gap.end() for gap in _GAP.finditer(plain) if lead < gap.end() <= wide // 3]
+    cells = [gap.end() for gap in re.finditer(_GAP, plain) if lead < gap.end() <= wide // 3]
     hang = cells[-1] if cells else min(lead + (4 if is_command else 2), wide // 3)
     end, room = (" \\", wide - 2) if is_command else ("", wide)
     lines, taken, started = [""], 0, False
-    for gap, word in _WORD.findall(line) if not is_command else _ARGUMENT.findall(line):
+    for gap, word in re.findall(_WORD, line) if not is_command else re.findall(_ARGUMENT, line):
         for number, part in enumerate([word] if is_command else _parts(word, wide - hang)):
             blank = "" if number else gap
             if started and taken + len(blank) + width(part) > room:
@@ -172,7 +173,7 @@ def _broken(line: str, wide: int) -> str:
 
 def _parts(word: str, room: int) -> list[str]:
     """A word that is wider than any line, where it may be broken; CJK is written without blanks."""
-    return [word] if width(word) <= room or "://" in word else _PART.findall(word)
+    return [word] if width(word) <= room or "://" in word else re.findall(_PART, word)
 
 
 def table(
