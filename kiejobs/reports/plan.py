@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from itertools import starmap
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
@@ -34,7 +34,7 @@ from kiejobs.reports.terminal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Diagnostic, KiejobsError
     from kiejobs.core.document.nodes import Json
@@ -305,20 +305,25 @@ def _blocks(rows: Sequence[PlanRow], detail: Detail) -> tuple[Sequence[_Block], 
 
 def _alike(rows: Sequence[PlanRow], until: str | None) -> Sequence[_Block]:
     """By what they do and why: the same edits, whatever their job, and up to a sign of their addresses, if one is given."""
-    edits, groups = None, dict[tuple[object, ...], list[PlanRow]]()
-    upto = lru_cache(maxsize=1_000)(partial(_upto, sign=until or "["))
+    edits, found = None, dict[tuple[object, ...], list[PlanRow]]()
     for at, row in enumerate(rows):
-        edit: Hashable = None
+        change, edit = row.change, None
+        where: object = at if until is None else change.address.partition(until)[0]
         if row.diff:
             if edits is None:
                 from kiejobs.reports.diff import SameEdits  # noqa: PLC0415 - behind a difference
 
                 edits = SameEdits()
-            edit = edits.key(row.diff)
-        change = row.change
-        where: object = "" if edit is not None else at if until is None else _upto(change.address, until)
-        kind = where, change.sign, upto(change.reason), change.detail, row.model, change.credits is None, edit
-        groups.setdefault(kind, []).append(row)
+            where, edit = "", edits.key(row.diff)
+        kind = where, change.sign, change.reason, change.detail, row.model, change.credits is None, edit
+        if kind in found:
+            found[kind].append(row)
+        else:
+            found[kind] = [row]
+    groups: dict[tuple[object, ...], list[PlanRow]] = {}
+    for (where, sign, reason, *more), alike in found.items():  # takes and sources are no difference
+        name = where if until is None else _upto(str(where), until)
+        groups.setdefault((name, sign, _upto(str(reason), until or "["), *more), []).extend(alike)
     return [(alike, _fold(kind[0], alike, until)) for kind, alike in groups.items()]
 
 
