@@ -301,7 +301,7 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
-    text = partial(report_text, detail=screen.detail, wide=screen.wide_out)
+    text = partial(report_text, detail=screen.detail, wide=screen.wide_out, local=screen.local_out)
     if screen.form != "json" or not screen.several:  # of several runs there is one document at the end
         screen.answer(report_document, text, view)
     if screen.outs or screen.several:

@@ -65,6 +65,11 @@ class Screen:
         """How text is to look on stdout: its `color`, its `detail`, and how `wide` it may be."""
         return {"color": self.color_out, "detail": self.detail, "wide": self.wide_out}
 
+    @property
+    def local_out(self) -> bool:
+        """Are times on stdout those of this machine? On a terminal; elsewhere they are UTC."""
+        return self.out.isatty()
+
     def answer(self, document: Callable[[Subject], Json], text: Callable[..., str], subject: Subject) -> None:
         """Show what was asked for: the subject's document, or its text."""
         if self.form == "json":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
         flag=space.flag,
         decision=None if bought is None else pick_book(space, ledger).decision(bought),
     )
-    screen.answer(explain_document, explain_text, view)
+    screen.answer(explain_document, partial(explain_text, local=screen.local_out), view)
     return ExitCode.DONE
 
 

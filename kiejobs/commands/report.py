@@ -54,7 +54,7 @@ def report(names: Sequence[str], where: Locations, screen: Screen, select: Seque
     for path, kind in targets:
         write(path, reports_in(kind, views, detail=screen.detail))
     if not targets or screen.form != "text":
-        screen.show(reports_in(screen.form, views, **screen.look))
+        screen.show(reports_in(screen.form, views, local=screen.local_out, **screen.look))
     return ExitCode.DONE
 
 

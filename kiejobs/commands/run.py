@@ -51,7 +51,7 @@ from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan import plan_text, plans_sum
 from kiejobs.reports.run.report import report_document, reports_sum
 from kiejobs.reports.run.view import doubts_text
-from kiejobs.reports.terminal import moment, plural, price_text, sanitize
+from kiejobs.reports.terminal import Paint, moment, plural, price_text, sanitize
 from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
@@ -171,8 +171,8 @@ def _run_in_order(
         codes.add(code)
         budget = None if budget is None else max(budget - used, Decimal(0))
     if len(screen.reports) > 1:
-        tell, color = _teller(screen)
-        tell(f"\n{reports_sum(screen.reports, color=color)}")
+        tell, paint = _teller(screen)
+        tell(f"\n{reports_sum(screen.reports, color=paint.color)}")
     if screen.form == "json":
         screen.show(json_text(list(map(report_document, screen.reports))))
     return min(codes, key=_WORST.index)
@@ -200,9 +200,9 @@ def _approved_together(
     views = [part.view for part in parts if part.view is not None]
     plans = [Plan(tuple(part.changes), part.totals) for part in parts]
     changes = together(plans)
-    tell, color = _teller(screen)
+    tell, paint = _teller(screen)
     shown = plans_view(views, plans, how.budget)
-    tell(f"\n{plans_sum(shown, color=color)}")
+    tell(f"\n{plans_sum(shown, color=paint.color)}")
     lines = list(changes.changes)
     both = replace(
         parts[0],
@@ -251,7 +251,7 @@ def _plan(
         space.store.publish()
         history = space.store.read()
     for record in unfinished_runs(history, space):
-        name, at = sanitize(record.run_id), moment(record.outline[-1].at)
+        name, at = sanitize(record.run_id), moment(record.outline[-1].at, local=screen.err.isatty())
         screen.note(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
     ledger = history.ledger(space.origin)
     if loaded.wanted.locked or loaded.wanted.check_assets:
@@ -267,8 +267,8 @@ def _plan(
         space.store.limit(limits_of(space, loaded))
     view = plan_view(loaded, space, ledger, made, left)
     if shown and not (screen.quiet and (how.yes or space.sandbox)):
-        tell, color = _teller(screen)
-        tell(plan_text(view, **{**screen.look, "color": color}))
+        tell, paint = _teller(screen)
+        tell(plan_text(view, **{**screen.look, "color": paint.color}))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
 
@@ -383,8 +383,8 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
     if doubts:
-        tell, color = _teller(screen)
-        tell(doubts_text(doubts, color=color, flag=space.flag))
+        tell, paint = _teller(screen)
+        tell(doubts_text(doubts, paint, space.flag))
     if screen.form == "json" or screen.outs:
         return finish(done, NOTHING_DONE, space, screen)
     held = [line.attempt for line in lines if line.attempt and line.action is Action.HOLD]
@@ -399,11 +399,11 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
     return ExitCode.STILL_RUNNING if others else ExitCode.DONE
 
 
-def _teller(screen: Screen) -> tuple[Callable[[str], None], bool]:
-    """Where the plan goes, and whether in colour: part of the text, or next to a JSON report."""
+def _teller(screen: Screen) -> tuple[Callable[[str], None], Paint]:
+    """Where the plan goes, and how it looks there: part of the text, or next to a JSON report."""
     if screen.form == "text":
-        return screen.show, screen.color_out
-    return screen.say, screen.color_err
+        return screen.show, Paint(screen.color_out, screen.local_out)
+    return screen.say, Paint(screen.color_err, screen.err.isatty())
 
 
 def _confirm(planned: _Planned, key: Secret, how: RunOptions, space: Workspace, screen: Screen) -> None:

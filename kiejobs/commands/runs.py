@@ -16,7 +16,7 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.selection import NONE, state_of
-from kiejobs.reports.run.runs import RunLine, runs_document, runs_text
+from kiejobs.reports.run.runs import RunLine, runs_document, runs_footer, runs_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -41,11 +41,10 @@ def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> 
     mention_trouble(space, screen)
     text = partial(
         runs_text,
-        older=max(len(lines) - limit, 0),
+        after=[] if screen.quiet else runs_footer(max(len(lines) - limit, 0), space.flag),
         place=space.store.name,
-        quiet=screen.quiet,
-        flag=space.flag,
         wide=screen.wide_out,
+        local=screen.local_out,
     )
     screen.answer(runs_document, text, [line() for line in lines[:limit]])
     return ExitCode.DONE

@@ -49,7 +49,13 @@ def status(
         of_each = partial(_view, space, history, files=files, select=select, expiring=expiring)
         whole = of_each(campaigns)
     mention_trouble(space, screen)
-    text = partial(status_text, flag=space.flag, rehearsal=space.sandbox, detail=screen.detail)
+    text = partial(
+        status_text,
+        flag=space.flag,
+        rehearsal=space.sandbox,
+        detail=screen.detail,
+        local=screen.local_out,
+    )
     if len(campaigns) < 2:
         screen.answer(status_document, text, whole)
     else:

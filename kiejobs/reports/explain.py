@@ -22,7 +22,6 @@ from kiejobs.reports.run.view import doubt_steps
 from kiejobs.reports.terminal import (
     Paint,
     columns,
-    moment,
     price_text,
     quoted,
     sanitize,
@@ -118,8 +117,8 @@ class ExplainView:
         return [*self.history, *([one] if one is not None and one not in self.history else [])]
 
 
-def explain_text(view: ExplainView, *, color: bool = False) -> str:
-    paint = Paint(color)
+def explain_text(view: ExplainView, *, color: bool = False, local: bool = False) -> str:
+    paint = Paint(color, local)
     change = view.change
     message, commands = _next(view)
     lines = [paint.bold(sanitize(change.address)), *_why(change, view.diff, paint), "", message]
@@ -210,7 +209,7 @@ def _attempt(attempt: Attempt, change: Change, paint: Paint) -> Iterator[str]:
     state = paint.status(state_words(attempt.state or "not made"))
     paid = "" if attempt.charged is None else f", {price_text(attempt.charged)}"
     task = f", task {sanitize(attempt.task_id)}" if attempt.task_id else ""
-    yield f"{moment(attempt.times.get('reserved'))}  {state}{paid}{task}"
+    yield f"{paint.moment(attempt.times.get('reserved'))}  {state}{paid}{task}"
     same = ", the same as now" if attempt.key == (change.fingerprint, change.take) else ""
     name = "" if attempt.address == change.address else f"; as {sanitize(attempt.address)}"
     request = f"request {sanitize(attempt.reserved.fingerprint[:12])}{same}"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import partialmethod
@@ -235,10 +237,17 @@ def price_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> 
     return f"{text} (${dollars:,})" if dollars else f"{text} (under $0.01)"
 
 
-def moment(time: str | None) -> str:
-    """A journal's time for people: `2026-11-22 07:36:12 UTC`."""
+def moment(time: str | None, *, local: bool = False) -> str:
+    """A journal's time for people: `2026-11-22 07:36:12 UTC`, or in the zone of this machine, `… 08:36:12 CET`."""
     found = _MOMENT.fullmatch(time or "")
-    return f"{found[1]} {found[2]} UTC" if found else sanitize(time or "an unknown time")
+    if not found:
+        return sanitize(time or "an unknown time")
+    if local:
+        with suppress(
+            ValueError, OverflowError, OSError
+        ):  # no such time, or none that the system can convert
+            return f"{datetime.fromisoformat(found[0]).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    return f"{found[1]} {found[2]} UTC"
 
 
 # --- colour ---------------------------------------------------------------------------------------
@@ -261,9 +270,13 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paint:
-    """Colours text where `color` says so. Give it cleaned text only."""
+    """Colours text where `color` says so. Give it cleaned text only. `local`: times are those of this machine."""
 
     color: bool
+    local: bool = False
+
+    def moment(self, time: str | None) -> str:
+        return moment(time, local=self.local)
 
     def _with(self, code: str | None, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.color and code and text else text

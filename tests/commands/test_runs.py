@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SANDBOX = ("--sandbox", "--speed", "1000")
+VERBS = """
+import sys
+from kiejobs.cli import verbs
+from kiejobs.cli.command_group import door
+for words in sys.argv[1:]:
+    print("==", words)
+    door.main([*words.split(), "--sandbox"], "kiejobs", standalone_mode=False)
+"""
 
 
 @pytest.fixture
@@ -45,6 +59,32 @@ def test_they_are_listed_with_what_they_bought_and_how_they_ended(bench: Bench) 
         "run tea (tea.yaml) 1 succeeded 16 done",
     ]
     assert listed.code == 0
+
+
+def test_times_are_local_on_a_terminal_and_utc_elsewhere(tmp_path: Path) -> None:
+    """One process for all verbs: what a verb prints is decided for each anew."""
+    bench = Bench(tmp_path, "http://127.0.0.1:9")
+    bench.write({"a": "a"})
+    (tmp_path / "faults.yaml").write_text("rules: [{on: create, do: {lose_reply: before_accept}}]")
+    assert bench.do("run", "jobs.yaml", *SANDBOX, "--faults", "faults.yaml").code == 4
+    files = "-o report.txt -o report.md"
+    verbs = ["runs", "status", "explain judged/a jobs.yaml", f"report latest {files}", "report latest"]
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", VERBS, *verbs]
+    said, env = b"", bench.environment(TZ="XYZ-5:30")
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdout=theirs), suppress(OSError):
+        os.close(theirs)
+        while part := os.read(ours, 65536):  # an OSError where the other side is closed
+            said += part
+    os.close(ours)
+    parts = said.decode().split("== ")[1:]
+    assert len(parts) == len(verbs)
+    for part in parts:
+        zones = set(re.findall(r"\d\d:\d\d:\d\d(\S*(?: \w+)?)", part))
+        assert zones == (set() if "-o" in part else {" XYZ"}), part
+    for written in ("report.txt", "report.md"):
+        assert re.search(r"sent [-\d]+ [:\d]+ UTC, may", (tmp_path / written).read_text())
+    assert " UTC " in bench.do("runs", "--sandbox").out
 
 
 def test_job_files_and_a_limit_narrow_the_list(bench: Bench) -> None:

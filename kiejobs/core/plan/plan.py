@@ -402,8 +402,7 @@ def _orphan(attempt: Attempt) -> Change:
 
 def _in_doubt(job: Job, doubt: Attempt) -> Change:
     said = doubt.failure.message if doubt.failure else "the answer is unknown"
-    detail = f"since {doubt.times['reserved']}: {said}"
-    return _line(job, Action.HOLD, "?", "in_doubt", doubt, detail)
+    return _line(job, Action.HOLD, "?", "in_doubt", doubt, said)
 
 
 # --- canaries ------------------------------------------------------------------------------------

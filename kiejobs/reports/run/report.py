@@ -53,13 +53,18 @@ _HEAD = "credits (planned)"
 
 
 def report_text(
-    view: RunView, *, color: bool = False, detail: Detail = Detail.PAGE, wide: int | None = None
+    view: RunView,
+    *,
+    color: bool = False,
+    detail: Detail = Detail.PAGE,
+    wide: int | None = None,
+    local: bool = False,
 ) -> str:
     """Jobs with their tasks and their files or errors; the totals; what needs attention; where it all is.
 
     Of many jobs a page lists those that need attention. `wide` is columns, None without end.
     """
-    paint = Paint(color)
+    paint = Paint(color, local)
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
     tables = [] if detail is Detail.SUMMARY else ["", *_tables(view, paint, detail, wide), ""]
@@ -72,7 +77,8 @@ def report_text(
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
     is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
     most = None if detail is Detail.FULL else _EACH
-    steps = [] if is_done else list(step_lines(steps_after(view), paint, most=most, flag=view.flag))
+    left = [] if is_done else steps_after(view, local=local)
+    steps = list(step_lines(left, paint, most=most, flag=view.flag))
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])

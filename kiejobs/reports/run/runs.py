@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.plan.selection import NONE
 from kiejobs.reports.documents import FORMAT_VERSION, by_fields
-from kiejobs.reports.terminal import Paint, credits_text, moment, plural, sanitize, state_words, table
+from kiejobs.reports.terminal import Paint, credits_text, plural, sanitize, state_words, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,28 +74,32 @@ class RunLine:
 def runs_text(
     lines: Sequence[RunLine],
     *,
-    older: int = 0,
+    after: Sequence[str] = (),
     place: str = "",
-    quiet: bool = False,
-    flag: str = "",
     color: bool = False,
     wide: int | None = None,
+    local: bool = False,
 ) -> str:
-    """A line for each run; `older` are not shown; with `quiet` nothing else is. `wide` is columns, None without end."""
+    """A line for each run, `after` below a blank line. `wide` is columns, None without end; `local` as in `Paint`."""
     if not lines:
         return f"No runs in {sanitize(place)}."
-    head, *rows = table(_HEAD, list(map(_row, lines)), right=frozenset({5}), wide=wide)
+    paint = Paint(color, local)
+    head, *rows = table(_HEAD, [_row(line, paint) for line in lines], right=frozenset({5}), wide=wide)
+    return "\n".join([paint.bold(head), *rows, *([""] if after else []), *after])
+
+
+def runs_footer(older: int, flag: str) -> list[str]:
+    """How to see the `older` ones, which are not shown, and one in full."""
     more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
-    how = f"`kiejobs report RUN{flag}` shows one run, by its id or a unique part of it"
-    return "\n".join([Paint(color).bold(head), *rows, *([] if quiet else ["", *more, how])])
+    return [*more, f"`kiejobs report RUN{flag}` shows one run, by its id or a unique part of it"]
 
 
-def _row(line: RunLine) -> tuple[str, ...]:
+def _row(line: RunLine, paint: Paint) -> tuple[str, ...]:
     campaign = (
         f"{sanitize(line.campaign or '')} ({sanitize(line.file)})" if line.file else line.campaign or "-"
     )
     return (
-        sanitize(line.run_id), moment(line.started), sanitize(line.command), sanitize(campaign), line.counts,
+        sanitize(line.run_id), paint.moment(line.started), sanitize(line.command), sanitize(campaign), line.counts,
         credits_text(line.credits), line.end,
     )  # fmt: skip
 

@@ -18,7 +18,6 @@ from kiejobs.reports.terminal import (
     Detail,
     Paint,
     columns,
-    moment,
     plural,
     price_text,
     quoted,
@@ -81,9 +80,10 @@ def status_text(
     flag: str = "",
     rehearsal: bool = False,
     detail: Detail = Detail.PAGE,
+    local: bool = False,
 ) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
-    paint, most = Paint(color), None if detail is Detail.FULL else _MOST
+    paint, most = Paint(color, local), None if detail is Detail.FULL else _MOST
     title = _title(view) + (REHEARSED if rehearsal else "")
     lines = [paint.bold(title), *_counts(view, paint)]
     if at_api := [one for one in view.open if not one.lacks_result]:
@@ -104,7 +104,7 @@ def status_text(
     if view.in_doubt or view.price_drifts:
         from kiejobs.reports.run.view import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
 
-        steps = [*doubt_steps(view.in_doubt, flag), *drift_steps(view.price_drifts)]
+        steps = [*doubt_steps(view.in_doubt, flag, local=local), *drift_steps(view.price_drifts)]
         lines += step_lines(steps, paint, most=most, flag=flag)
     return "\n".join(lines)
 
@@ -176,7 +176,7 @@ def _open(
     words = f"download the files with `kiejobs collect{flag}`"
     yield from _tasks("At the API", words, at_api, "submitted", paint, most)
     if _are_arriving(view):
-        last = moment(view.callbacks[-1])
+        last = paint.moment(view.callbacks[-1])
         yield f"  callbacks arrive, the last {last}: polling is only a safety net"
 
 
@@ -193,7 +193,7 @@ def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator
     yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
     rows = []
     for line in expiring:
-        by = moment(f"{line.end:%Y-%m-%dT%H:%M:%SZ}")
+        by = paint.moment(f"{line.end:%Y-%m-%dT%H:%M:%SZ}")
         old = "may be gone by older pages of the vendor, which say 24 hours"
         name, task = sanitize(line.attempt.address), sanitize(line.attempt.task_id or "")
         rows.append((name, task, f"by {by}", old if line.may_be_gone else ""))
@@ -212,7 +212,7 @@ def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     for attempt in view.conflicts:
         yield f"  {sanitize(attempt.address)}"
         for conflict in attempt.conflicts:
-            yield f"    task {sanitize(conflict.task_id)}, {moment(conflict.at)}: {sanitize(conflict.why)}"
+            yield f"    task {sanitize(conflict.task_id)}, {paint.moment(conflict.at)}: {sanitize(conflict.why)}"
         ruling = "--lost" if attempt.task_id is None else f"--task {sanitize(attempt.task_id)}"
         if attempt.state is not State.IN_DOUBT:  # whose two ways out are shown below
             yield f"    kiejobs resolve {quoted(attempt.address)} {ruling}{flag}"
@@ -223,7 +223,12 @@ def _tasks(
 ) -> Iterator[str]:
     yield f"{paint.bold(title)}: {words}"
     rows = [
-        (sanitize(a.address), sanitize(a.task_id or ""), f"since {moment(a.times.get(since))}", _said(a))
+        (
+            sanitize(a.address),
+            sanitize(a.task_id or ""),
+            f"since {paint.moment(a.times.get(since))}",
+            _said(a),
+        )
         for a in attempts[:most]
     ]
     yield from (f"  {line}" for line in columns(rows))

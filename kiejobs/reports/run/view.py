@@ -340,12 +340,12 @@ _NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."
 _GO_ON = "Run again to go on; nothing is bought twice."
 
 
-def steps_after(view: RunView) -> list[Step]:
-    """What a run leaves to do: doubts first, since they may have cost something."""
+def steps_after(view: RunView, *, local: bool = False) -> list[Step]:
+    """What a run leaves to do: doubts first, since they may have cost something; `local` as in `Paint`."""
     steps = [
         doubt_step(
             job.address,
-            job.job["times"]["reserved"],
+            moment(job.job["times"]["reserved"], local=local),
             job.planned,
             job.error,
             job.advice,
@@ -453,7 +453,7 @@ def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     return [Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts]
 
 
-def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
+def doubt_steps(attempts: Iterable[Attempt], flag: str, *, local: bool = False) -> list[Step]:
     """For attempts in doubt, from the ledger."""
     steps = []
     for one in attempts:
@@ -461,21 +461,21 @@ def doubt_steps(attempts: Iterable[Attempt], flag: str) -> list[Step]:
         if one.failure:
             stated = one.failure.message
             advice = advice_on(one.failure.kind, one.failure.code, stated)
-        since = one.times.get("reserved")
+        when = moment(one.times.get("reserved"), local=local)
         kept = one.unused
         answer = None if kept is None else {"text": kept.answer, "task_id": kept.task_id}
-        steps.append(doubt_step(one.address, since, one.reserved.credits, stated, advice, flag, answer))
+        steps.append(doubt_step(one.address, when, one.reserved.credits, stated, advice, flag, answer))
     return steps
 
 
-def doubts_text(attempts: Iterable[Attempt], *, color: bool = False, flag: str = "") -> str:
+def doubts_text(attempts: Iterable[Attempt], paint: Paint, flag: str = "") -> str:
     """How to rule on each of them, below a blank line; nothing where there is none."""
-    return "\n".join(step_lines(doubt_steps(attempts, flag), Paint(color)))
+    return "\n".join(step_lines(doubt_steps(attempts, flag, local=paint.local), paint))
 
 
 def doubt_step(
     address: str,
-    since: str | None,
+    when: str,
     at_stake: Decimal | None,
     stated: str | None,
     advice: str | None,
@@ -484,9 +484,8 @@ def doubt_step(
 ) -> Step:
     """Both ways out of one doubt; `at_stake` are the credits that it may have cost, `answer` what came."""
     why = shortened(sanitize(stated or "its run has ended, and what came of it is unknown"), _LONGEST)
-    message = (
-        f"{'sent' if stated else 'reserved'} {moment(since)}, may have cost {price_text(at_stake)}: {why}"
-    )
+    how = "sent" if stated else "reserved"
+    message = f"{how} {when}, may have cost {price_text(at_stake)}: {why}"
     message += f" ({advice})" if advice else ""
     if answer is not None:
         message += f"; the API answered: {shortened(sanitize(answer['text']), _LONGEST_ANSWER)}"
