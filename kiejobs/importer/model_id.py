@@ -4,8 +4,8 @@ In: the schema of `model`, the models of the page's examples, the operation, a m
 for. Out: ids; notes and problems that name every candidate with what names it. Touches nothing.
 
 The id decides what is bought, and at what price. Pages are copied from each other, so any part of one may keep the
-id of another page. Each part has a vote. The prose ("must be ...") has two where it differs from the schema: it was
-written for this page. Without a clear winner nothing is imported until somebody chooses.
+id of another page. Each part has a vote, a mention in the prose as well. The prose ("must be ...") has two where it
+differs from the schema: it was written for this page. Without a clear winner nothing is imported until somebody chooses.
 """
 
 from __future__ import annotations
@@ -22,33 +22,46 @@ if TYPE_CHECKING:
 
 MOST_MODELS = 50
 
+_NAME = r"\s?[`'\"\u201c]?((?<=[`'\"\u201c])[^`'\"\u201d\s]{1,100}(?=[`'\"\u201d])|[a-z0-9.-]{1,50}/[a-z0-9./_-]{0,50}[a-z0-9])"
 _MUST_BE = re.compile(
-    r"(?:must (?:always )?be(?: set to)?:?|format:|only accepts|(?:必须|需要?|应|请|固定)(?:使用|为|是|填写?|设置?为))"
-    r"\s?[`'\"\u201c]?((?<=[`'\"\u201c])[^`'\"\u201d\s]{1,100}(?=[`'\"\u201d])|[\w.-]{1,50}/[\w./-]{1,50}\w)",
+    r"(?:(?:must|should) (?:always |exactly )?be(?: exactly| set to)?:?|set (?:it |this )?to:?|fixed(?: value)?:|format:|only accepts"
+    r"|(?:必须|需要?|应|请|固定)(?:使用|为|是|填写?|设置?为)|固定值[:\uff1a])" + _NAME,
     re.IGNORECASE,
+)
+_USED = re.compile(r"(?:\buse|\bwith) (?:the )?model:?" + _NAME, re.IGNORECASE)
+_NAMED = re.compile(
+    r"(?<=[`'\"\u201c])([a-z][a-z0-9._-]{0,50}(?:/|-(?=[a-z0-9._-]*\d))[a-z0-9._-]{1,50})(?=[`'\"\u201d])"
+    r"|(?<![\w/.:-])([a-z][a-z0-9.-]{0,50}/[a-z0-9._]{0,50}[-0-9][a-z0-9._-]{0,50})"
 )
 _ODD = re.compile(r"[^a-z0-9]+")
 
 
 def model_ids(
-    schema: Any, shown: Iterable[str], calls: dict[str, Any], asked: str | None, choice: str | None
+    schema: Any,
+    shown: Iterable[str],
+    calls: dict[str, Any],
+    page: str,
+    asked: str | None,
+    choice: str | None,
 ) -> tuple[list[str], list[str], list[str]]:
-    """Ids, notes, problems. `shown` are the models of examples, `calls` what the operation is called, by part. `asked` is what a discovery
-    API was asked about, `choice` one of those that the page names.
+    """Ids, notes, problems. `shown` are the models of examples, `calls` what the operation is called, by part, `page` its description.
+    `asked` is what a discovery API was asked about, `choice` one of those that the page names.
     """
     listed = listed_models(schema)
-    prose = str(schema.get("description") or "")[:2_000] if isinstance(schema, dict) else ""
+    form = schema if isinstance(schema, dict) else {}
+    prose = str(form.get("description") or "")[:2_000]
     named = {
         "the schema": listed,
-        "the prose": _distinct(_MUST_BE.findall(prose)),
+        "the prose": _distinct([*_MUST_BE.findall(prose), *_USED.findall(page)]),
         "the example": _distinct(shown),
+        "the default": [one for one in listed_models({"default": form.get("default")}) if one not in listed],
     }
+    named["a mention"] = _mentions(prose, named)
     named["the question"] = [asked.strip()] if asked else []
     candidates = _distinct(one for several in named.values() for one in several)
-    named |= {
-        part: [one for one in candidates if _slug(one) == _slug(called)] for part, called in calls.items()
-    }
-    votes = {one: [part for part, several in named.items() if one in several] for one in candidates}
+    named |= {part: _called(called, candidates) for part, called in calls.items()}
+    rivals = _distinct(one for several in named.values() for one in several)
+    votes = {one: [part for part, several in named.items() if one in several] for one in rivals}
     words = "the page names " + ", ".join(
         f"{one[:80]} ({', '.join(by)})" for one, by in [*votes.items()][:10]
     )
@@ -64,8 +77,25 @@ def model_ids(
         return [], [], [f"{words}; {problem}" if candidates else none]
     wrong = [f"`{one[:80]}` is no name for a model" for one in ids if not IS_ID.fullmatch(one)]
     taken = [one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one)]
-    is_odd = taken and set(candidates) - set(ids)
+    is_odd = taken and votes.keys() - set(ids)
     return taken, [f"{words}; taken for {', '.join(taken)}"] if is_odd else [], wrong
+
+
+def _mentions(prose: str, named: dict[str, list[str]]) -> list[str]:
+    """What looks like an id in the prose, and nothing else names it so far."""
+    known = {one for several in named.values() for one in several}
+    return [one for one in _distinct("".join(found) for found in _NAMED.findall(prose)) if one not in known]
+
+
+def _called(called: Any, candidates: list[str]) -> list[str]:
+    """Those whose id it spells. A name that looks like an id, and begins as none of them does, is another model's."""
+    name, slug = str(called or "").strip(), _slug(called)
+    known = [_slug(one) for one in candidates]
+    if slug in known:
+        return [one for one in candidates if _slug(one) == slug]
+    is_like_one = any(one.startswith(slug) or slug.startswith(one) for one in known)
+    is_id = IS_ID.fullmatch(name) and ("/" in name or "-" in name)
+    return [name] if is_id and not is_like_one else []
 
 
 def _elected(listed: list[str], votes: dict[str, list[str]]) -> list[str]:

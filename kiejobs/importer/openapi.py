@@ -114,7 +114,7 @@ def _read(
         examples = _examples(references, media, variant, prose)
         calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
         shown = next((names for group in examples if (names := [name for name, _ in group])), [])
-        ids, notes, wrong = model_ids(fields["model"], shown, calls, document.model, choice)
+        ids, notes, wrong = model_ids(fields["model"], shown, calls, prose, document.model, choice)
         problems = requests.others if choice and not ids else requests.problems
         problems += [f"{place}: {text}" for text in wrong]
         requests.found.extend(

@@ -632,6 +632,13 @@ MUST = {"enum": ["moss/1"], "description": "Must be `moss/2` for this endpoint"}
         (named({"enum": ["moss/1"]}, "moss/2"), []),
         (named({"enum": ["moss/1"]}, "moss/2", operationId="moss-1"), ["moss/1"]),
         (named({"enum": ["moss/1"]}, "moss/2", operationId="moss-2"), ["moss/2"]),
+        (named({**MUST, "description": "固定值\uff1amoss/2"}, None), ["moss/2"]),
+        (named({**MUST, "description": 'Set to "moss/2".'}, None), ["moss/2"]),
+        (named({**MUST, "description": "Should be moss/2"}, None), ["moss/2"]),
+        (named({**MUST, "description": "Must be exactly `moss/2`."}, None), ["moss/2"]),
+        (named({**MUST, "description": "One of `moss/2`"}, None), []),
+        (named({"enum": ["moss/1"]}, None, description="Use the model `moss/2` here"), ["moss/2"]),
+        (named({"enum": ["moss/1"], "default": "moss/2"}, None), []),
     ],
 )
 def test_parts_that_name_different_models_are_never_passed_over(
@@ -647,6 +654,18 @@ def test_parts_that_name_different_models_are_never_passed_over(
         for choice in ("moss/1", "moss/2"):
             assert [made.model for made in read(document, choice=choice).models] == [choice]
     assert read(document, choice="moss/9").models == ()
+
+
+@pytest.mark.parametrize(
+    ("operation", "is_asked"),
+    [("moss-1", False), ("moss", False), ("createTask", False), ("moss-1-video", False), ("fern-2", True)],
+)
+def test_an_operation_with_another_models_name_is_asked_about(operation: str, *, is_asked: bool) -> None:
+    found = read(named({"enum": ["moss/1"]}, None, operationId=operation))
+    assert ("fern-2 (the operation); they disagree" in " ".join(found.problems)) == is_asked
+    assert bool(found.models) != is_asked
+    (made,) = read(named({"enum": ["moss/1"]}, "moss/1", operationId=operation)).models
+    assert ("fern-2 (the operation); taken for moss/1" in " ".join(made.notes)) == is_asked
 
 
 def test_what_an_example_leaves_out_is_not_required() -> None:
