@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,28 +23,14 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     judge.close()
 
 
-def answered(bench: Bench, answer: bytes, *words: str) -> tuple[int, str]:
+def answered(bench: Bench, answer: str, *words: str) -> tuple[int, str]:
     """The exit code, and what was said on stderr."""
-    ours, theirs = pty.openpty()
-    try:
-        os.write(ours, answer)
-        ran = subprocess.run(
-            bench.command("run", *(words or ("jobs.yaml",)), *FAST),
-            cwd=bench.folder,
-            env=bench.environment(KIE_API_BASE=bench.url),
-            stdin=theirs,
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    return ran.returncode, ran.stderr.decode()
+    ran = bench.answer(answer, "run", *(words or ("jobs.yaml",)), *FAST)
+    return ran.code, ran.err
 
 
 def test_it_says_what_there_is_to_pay_from_and_what_it_costs_in_dollars_too(bench: Bench) -> None:
-    code, said = answered(bench, b"y\n")
+    code, said = answered(bench, "y\n")
     assert code == 0, said
     before, question = said.split("Buy ")[:2]
     assert "Account: " in before
@@ -57,12 +40,12 @@ def test_it_says_what_there_is_to_pay_from_and_what_it_costs_in_dollars_too(benc
 
 
 def test_a_budget_that_is_too_small_is_named_before_it_is_asked(bench: Bench) -> None:
-    _, said = answered(bench, b"n\n", "jobs.yaml", "--budget", "20")
+    _, said = answered(bench, "n\n", "jobs.yaml", "--budget", "20")
     assert "Budget: 20 credits left; buying stops when it is used up\n" in said
 
 
-@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04", b"no\n"])
-def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, answer: bytes) -> None:
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x04", "no\n"])
+def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, answer: str) -> None:
     code, said = answered(bench, answer)
     assert code == 130
     assert said.endswith("Cancelled; nothing was bought.\n")
@@ -73,7 +56,7 @@ def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, an
 
 def test_several_files_are_asked_about_once_with_their_sum(bench: Bench) -> None:
     bench.write({"c": "c"}, name="more.yaml", campaign="more")
-    code, said = answered(bench, b"n\n", "jobs.yaml", "more.yaml")
+    code, said = answered(bench, "n\n", "jobs.yaml", "more.yaml")
     assert code == 130
     assert said.count("Buy ") == 1
     assert "Buy 3 jobs for 48 credits ($0.24)?" in said

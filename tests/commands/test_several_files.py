@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.forked import Ran
+
 TABLE = "- {prompt: Tea}\n- {prompt: Milk}\n"
 
 
@@ -275,21 +277,16 @@ def test_a_line_is_explained_by_whatever_names_it_alone(bench: Bench) -> None:
 # --- standard input ------------------------------------------------------------------------------------------
 
 
-def piped(bench: Bench, *words: str) -> subprocess.CompletedProcess[str]:
-    text = (bench.folder / "jobfiles" / "1.yaml").read_text()
-    environment = bench.environment(KIE_API_BASE=bench.url)
-    return subprocess.run(
-        bench.command(*words), cwd=bench.folder, env=environment, input=text,
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+def piped(bench: Bench, *words: str) -> Ran:
+    return bench.do(*words, given=(bench.folder / "jobfiles" / "1.yaml").read_text())
 
 
 def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
-    assert piped(bench, "validate", "-").stderr == "standard input is valid: 2 jobs\n"
-    assert "one: 2 to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").stdout
-    assert len(piped(bench, "render", "-").stdout.splitlines()) == 2
-    assert "3 to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").stdout
-    assert piped(bench, "explain", "one/a", "-").stdout.startswith("one/a\n")
+    assert piped(bench, "validate", "-").err == "standard input is valid: 2 jobs\n"
+    assert "one: 2 to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").out
+    assert len(piped(bench, "render", "-").out.splitlines()) == 2
+    assert "3 to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").out
+    assert piped(bench, "explain", "one/a", "-").out.startswith("one/a\n")
 
 
 @pytest.mark.parametrize(
@@ -305,8 +302,8 @@ def test_what_needs_a_name_refuses_standard_input_and_says_why(
     bench: Bench, words: tuple[str, ...], why: str
 ) -> None:
     ran = piped(bench, *words)
-    assert ran.returncode == 2
-    assert why in ran.stderr
+    assert ran.code == 2
+    assert why in ran.err
     assert bought(bench) == []
 
 

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from tests.support.judge.server import KEY, Judge
 from tests.support.judge.tasks import accepted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 MODEL = "bytedance/v1-pro-fast-image-to-video"
 AUTHORITY = str(Path(__file__).resolve().parents[1] / "data" / "authority.pem")
@@ -57,24 +58,44 @@ class Bench:
     def command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "kiejobs", *words]
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *words: str, stdin: int = subprocess.DEVNULL, **environment: str
+    ) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(*words),
             cwd=self.folder,
             env=self.environment(KIE_API_BASE=self.url, **environment),
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
         )
 
-    def do(self, *words: str, **environment: str) -> Ran:
-        """Run a command to its end. It fails the test where the key was printed."""
+    def do(self, *words: str, given: str = "", **environment: str) -> Ran:
+        """Run a command to its end; `given` comes from standard input. It fails the test where the key was printed."""
+        if not given:
+            return self._do(words, environment)
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(given.encode())
+            stdin.seek(0)
+            return self._do(words, environment, stdin.fileno())
+
+    def answer(self, typed: str, *words: str, **environment: str) -> Ran:
+        """Run a command at a terminal, at which this is typed; what it prints goes elsewhere."""
+        ours, theirs = os.openpty()
+        try:
+            os.write(ours, typed.encode())
+            return self._do(words, environment, theirs)
+        finally:
+            os.close(ours)
+            os.close(theirs)
+
+    def _do(self, words: Sequence[str], environment: Mapping[str, str], *stdin: int) -> Ran:
         full = self.environment(KIE_API_BASE=self.url, **environment)
         if self.package != PACKAGE or not can_fork(full):
-            return ended(self.start(*words, **environment))
-        ran = forked(words, self.folder, full)
+            return ended(self.start(*words, stdin=next(iter(stdin), subprocess.DEVNULL), **environment))
+        ran = forked(words, self.folder, full, *stdin)
         assert KEY not in ran.out + ran.err
         return ran
 

@@ -71,15 +71,16 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     return own and not any(name.startswith(_OF_STARTING) for name in names)
 
 
-def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Ran:
-    """One command without input, run to its end. Several threads may do so at once."""
+def forked(words: Sequence[str], folder: Path, environment: Mapping[str, str], *stdin: int) -> Ran:
+    """One command, run to its end; without `stdin`, a descriptor, it has no input. Several threads may do so at once."""
     path = environment.get("PYTHONPATH", PACKAGE)
     try:
         waiting = _IDLE[path].get_nowait()
     except queue.Empty:
         waiting = _Waiting(path)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        code = waiting.run({"words": words, "folder": str(folder), "env": environment}, out, err)
+        message = {"words": words, "folder": str(folder), "env": environment}
+        code = waiting.run(message, out.fileno(), err.fileno(), *stdin)
         _IDLE[path].put(waiting)
         for stream in (out, err):
             stream.seek(0)
@@ -103,10 +104,9 @@ class _Waiting:
         self._socket.settimeout(_LONGEST)
         atexit.register(self._end)
 
-    def run(self, message: Mapping[str, Any], *streams: Any) -> int:
+    def run(self, message: Mapping[str, Any], *streams: int) -> int:
         data = json.dumps(message).encode()
-        fds = [stream.fileno() for stream in streams]
-        socket.send_fds(self._socket, [len(data).to_bytes(4, "big")], fds)
+        socket.send_fds(self._socket, [len(data).to_bytes(4, "big")], streams)
         self._socket.sendall(data)
         return int(self._socket.recv(16))
 
@@ -131,7 +131,7 @@ def serve(fd: int) -> None:
     gc.freeze()
     connection = socket.socket(fileno=fd)
     while True:
-        size, fds, _, _ = socket.recv_fds(connection, 4, 2)
+        size, fds, _, _ = socket.recv_fds(connection, 4, 3)
         if not size:
             return
         data = b""
@@ -147,11 +147,10 @@ def serve(fd: int) -> None:
         connection.sendall(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _become(message: Mapping[str, Any], out: int, err: int) -> None:
+def _become(message: Mapping[str, Any], *streams: int) -> None:
     """This process becomes the command, and ends as it does."""
-    os.dup2(out, 1)
-    os.dup2(err, 2)
-    for each in (out, err):
+    for number, each in zip((1, 2, 0), streams, strict=False):
+        os.dup2(each, number)
         os.close(each)
     os.environ.clear()
     os.environ.update(message["env"])
