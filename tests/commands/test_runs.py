@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.bench import Bench
+from tests.support.forked import WITHOUT_MEDIA
 from tests.support.results import refused
 
 if TYPE_CHECKING:
@@ -29,16 +30,20 @@ for words in sys.argv[1:]:
 """
 
 
+def rehearse(bench: Bench, *words: str) -> int:
+    return bench.do("run", *words, *SANDBOX, PYTHONPATH=WITHOUT_MEDIA).code
+
+
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     """Two runs of one campaign and one of another, the last one cut short by an empty account."""
     bench = Bench(tmp_path, "http://127.0.0.1:9")
     bench.write({"a": "a"}, name="tea.yaml", campaign="tea")
     bench.write({"c": "c", "d": "d"}, name="cup.yaml", campaign="cup")
-    assert bench.do("run", "tea.yaml", *SANDBOX).code == 0
+    assert rehearse(bench, "tea.yaml") == 0
     bench.write({"a": "a", "b": "b"}, name="tea.yaml", campaign="tea")
-    assert bench.do("run", "tea.yaml", *SANDBOX).code == 0
-    assert bench.do("run", "cup.yaml", *SANDBOX, "--sandbox-credits", "20").code == 5
+    assert rehearse(bench, "tea.yaml") == 0
+    assert rehearse(bench, "cup.yaml", "--sandbox-credits", "20") == 5
     return bench
 
 
@@ -98,7 +103,7 @@ def test_job_files_and_a_limit_narrow_the_list(bench: Bench) -> None:
 
 def test_a_collect_is_of_the_campaigns_that_it_had_a_hand_in(bench: Bench) -> None:
     bench.write({"x": "x"}, name="late.yaml", campaign="late")
-    assert bench.do("run", "late.yaml", *SANDBOX, "--detach").code == 0
+    assert rehearse(bench, "late.yaml", "--detach") == 0
     assert bench.do("collect", *SANDBOX).code == 0
     found = bench.do("runs", "late.yaml", "--sandbox", "--format", "json").json["runs"]
     assert [(run["command"], run["campaign"], run["jobs"]) for run in found] == [
@@ -134,7 +139,7 @@ def test_a_run_that_an_empty_account_stopped_says_how_to_fill_it(bench: Bench) -
         "The sandbox's account is empty. It is filled for each command, with more by --sandbox-credits"
         in told
     )
-    assert bench.do("run", "cup.yaml", *SANDBOX).code == 0, "it was filled again"
+    assert rehearse(bench, "cup.yaml") == 0, "it was filled again"
 
 
 def test_totals_tell_a_run_from_its_campaign(bench: Bench) -> None:
