@@ -125,7 +125,9 @@ def _parts(field: Field, most: int | None) -> Iterator[str]:
     elif "enum" in field:
         yield values_words(field["enum"], most)
     elif "anyOf" in field or "oneOf" in field:
-        yield " or ".join(field_words(one, most) for one in field.get("anyOf") or field["oneOf"])
+        shared = {"type": field["type"]} if "type" in field else {}
+        branches = sorted(field.get("anyOf") or field["oneOf"], key=lambda one: "const" in one)
+        yield " or ".join(field_words({**shared, **one}, most) for one in branches)
     elif field.get("type") == "array":
         yield from _list(field, most)
     else:

@@ -290,6 +290,26 @@ def test_a_fact_of_the_vendor_s_docs_of_today(model: str, fields: dict[str, Any]
     assert made.problems.fatal is not taken, made.told
 
 
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"duration": 3}, "`duration` must be 4 to 15, or -1, not 3"),
+        ({"duration": 17}, "`duration` must be 4 to 15, or -1, not 17"),
+        (
+            {"aspect_ratio": "7:3"},
+            "`aspect_ratio` must be one of 1:1, 4:3, 3:4, 16:9, 9:16, 21:9, adaptive, not",
+        ),
+    ],
+)
+def test_a_number_that_is_not_taken_is_answered_with_all_that_are(fields: dict[str, Any], words: str) -> None:
+    """A near number or ratio is another purchase, and no slip."""
+    model = "bytedance/seedance-2"
+    written = least(MODELS[model]) | fields
+    (problem,) = expanded(jobfile({"a": {"model": model, "input": written}}), MODELS[model]).problems
+    assert words in problem.message
+    assert problem.hint is None
+
+
 def test_what_has_no_default_is_not_sent_unless_it_is_written() -> None:
     """Of fields that came later: a default would change the fingerprint of what was bought before."""
     for model, field in (

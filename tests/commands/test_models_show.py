@@ -242,6 +242,8 @@ def test_a_stranger_s_words_don_t_steer_the_terminal(bench: Bench) -> None:
         ({"enum": list(range(15))}, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 3 more"),
         ({"type": "string", "pattern": "^a"}, "text, like ^a"),
         ({"anyOf": [{"type": "string"}, {"type": "integer"}]}, "text or a whole number"),
+        ({"type": "integer", "anyOf": [{"const": -1}, {"minimum": 4, "maximum": 15}]},
+         "a whole number, 4 to 15 or -1"),
         ({"type": "array"}, "a list"),
         ({"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2, "maxItems": 2},
          "a list, exactly 2 entries, each a, b"),

@@ -157,6 +157,9 @@ def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[Schem
         yield from _unknown_keys(error, path, noun)
     elif keyword in {"required", "dependentRequired"}:
         yield _missing_key(error, path)
+    elif keyword in {"anyOf", "oneOf"} and (wanted := _either(error.validator_value)):
+        message = f"`{dotted(path)}` must be {wanted}, not {show(error.instance)}"
+        yield SchemaProblem(path, keyword, message, _own_hint(error))
     elif keyword in {"anyOf", "oneOf"} and error.context:
         from jsonschema.exceptions import best_match  # noqa: PLC0415 - behind an error
 
@@ -263,6 +266,17 @@ def _type(value: Json, wanted: Any) -> Words:
     elif is_plain and "string" in kinds:
         hint = "put it in quotes if it is meant as text"
     return f"must be {listed(words, 'or')}, not {show(value) if is_plain else kind_of(value)}", hint
+
+
+def _either(branches: Any) -> str:
+    """`4 to 15, or -1` of a range next to single values; empty for other forms."""
+    single = [show(branch["const"]) for branch in branches if branch.keys() == {"const"}]
+    ranges = [
+        f"{branch['minimum']} to {branch['maximum']}"
+        for branch in branches
+        if branch.keys() == {"minimum", "maximum"}
+    ]
+    return ", or ".join([*ranges, *single]) if single and len(ranges) + len(single) == len(branches) else ""
 
 
 def _enum(value: Json, allowed: Any) -> Words:

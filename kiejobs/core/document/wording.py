@@ -43,8 +43,8 @@ def slip(word: str, known: Iterable[str]) -> str | None:
 
 
 def suggest(word: str, known: Iterable[str]) -> str | None:
-    """`did you mean ...?` when something known is close."""
-    meant = nearest(word, known)
+    """`did you mean ...?` when something known is close. Numbers and ratios are no slips: a near one is another purchase."""
+    meant = nearest(word, known) if any(map(str.isalpha, word)) else None
     return f"did you mean `{meant}`?" if meant else None
 
 
