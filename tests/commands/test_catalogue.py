@@ -185,7 +185,7 @@ def test_a_job_of_any_model_is_right_in_an_editor_and_its_fields_are_offered(mod
         assert list(check.iter_errors(document)) == []
         named = json.loads(jobfile({job: {"model": model, "input": {**fields, "no_field": 1}}}))
         assert not check.is_valid(named)
-    offered = EDITOR["$defs"]["models"]["$defs"][model.replace("/", ".")]
+    offered = EDITOR["$defs"]["models"]["$defs"][model.replace("/", ".")]["properties"]["input"]
     assert [*offered["properties"]] == [*MODELS[model]["properties"]["input"]["properties"]]
     assert model in EDITOR["$defs"]["model_id"]["anyOf"][0]["enum"]
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tests.docs.editor_schema import GENERATED, editor_schema
+from tests.docs.editor_schema import GENERATED, editor_schema, input_schema
 from tests.docs.regenerate import JOBFILE, models, regenerated
 from tests.docs.regenerate import STRUCTURE as STRUCTURE_FILE
 
@@ -383,14 +383,10 @@ def test_the_schema_stands_alone() -> None:
 # --- models of other shapes ----------------------------------------------------------------------
 
 
-def shaped(**field: Any) -> dict[str, Any]:
-    """The tolerant form of one field of a model made for the purpose."""
-    schema = {"properties": {"input": {"type": "object", "properties": {"f": field}}}}
-    return editor_schema(STRUCTURE, {"lab/one": schema})["$defs"]["models"]["$defs"]["lab.one"]
-
-
 def takes(field: dict[str, Any], value: Any) -> bool:
-    return Draft202012Validator(shaped(**field)).is_valid({"f": value})
+    """Whether an editor does, for one field of a model made for the purpose."""
+    schema = {"properties": {"input": {"type": "object", "properties": {"f": field}}}}
+    return Draft202012Validator(input_schema(schema)).is_valid({"f": value})
 
 
 @pytest.mark.parametrize(
@@ -425,7 +421,7 @@ def test_fields_that_only_branches_know_are_offered() -> None:
     both = {"properties": {"c": {"type": "string", "enum": ["5", "6"]}}, "oneOf": branches}
     arms = {"if": {"required": ["c"]}, "then": {"properties": {"c": {"const": "5"}}}}
     model = {"properties": {"input": {**both, **arms}}}
-    schema = editor_schema(STRUCTURE, {"lab/two": model})["$defs"]["models"]["$defs"]["lab.two"]
+    schema = input_schema(model)
     check = Draft202012Validator(schema)
     assert set(schema["properties"]) == {"a", "b", "c"}
     assert all(check.is_valid({"a": choice}) for choice in ("x", "y", "{{ z }}"))
