@@ -54,14 +54,6 @@ def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, an
     assert "no recorded end" not in bench.run().err
 
 
-def test_several_files_are_asked_about_once_with_their_sum(bench: Bench) -> None:
-    bench.write({"c": "c"}, name="more.yaml", campaign="more")
-    code, said = answered(bench, "n\n", "jobs.yaml", "more.yaml")
-    assert code == 130
-    assert said.count("Buy ") == 1
-    assert "Buy 3 jobs for 48 credits ($0.24)?" in said
-
-
 def test_a_run_that_could_not_begin_is_no_run_that_died(bench: Bench) -> None:
     rehearsal = ("run", "jobs.yaml", "--sandbox", "--speed", "1000")
     assert bench.do(*rehearsal, "--faults", "flats.yaml").code == 2

@@ -318,11 +318,9 @@ def test_a_plan_that_no_budget_holds_ends_as_its_run_would(bench: Bench) -> None
 @pytest.mark.parametrize(
     ("words", "meant"),
     [
-        (("plan", "jobfiles", "--select", "tag:hreo"), "`tag:hero`"),
         (("run", "jobfiles", "--yes", "--select", "one/aa"), "`one/a`"),
         (("validate", "jobfiles", "--select", "job:bb"), "`job:b`"),
         (("plan", "jobfiles/1.yaml", "--select", "tag:hreo"), "`tag:hero`"),
-        (("models", "show", "hailuo/02-image-to-video-standrad"), "`hailuo/02-image-to-video-standard`"),
         (("models", "show", "kling-2.6"), "`kling-2.6/image-to-video`, `kling-2.6/motion-control`, "),
     ],
 )
