@@ -51,7 +51,7 @@ from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan import plan_text, plans_sum
 from kiejobs.reports.run.report import report_document, reports_sum
 from kiejobs.reports.run.view import doubts_text
-from kiejobs.reports.terminal import Paint, moment, plural, price_text, sanitize
+from kiejobs.reports.terminal import Paint, few, moment, plural, price_text, sanitize
 from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
@@ -159,7 +159,8 @@ def _run_in_order(
     for count, (loaded, approval) in enumerate(parts):
         if codes & _LAST or os.getppid() != parent:
             codes.add(ExitCode.INTERRUPTED if not codes & _LAST else ExitCode.DONE)
-            screen.say(f"not started: {plural(len(parts) - count, 'more job file')}")
+            left = [sanitize(one.wanted.file) for one, _ in parts[count:]]
+            screen.say(f"not started: {plural(len(left), 'more job file')}, {few(left, 5)}")
             break
         screen.say(f"\n{sanitize(loaded.wanted.file)}:")
         each = replace(how, yes=True, budget=budget)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
+from kiejobs.app.records import campaigns_of_run, hand_in, runs_of
 from kiejobs.app.select import campaigns_of
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
@@ -19,25 +20,22 @@ from kiejobs.core.plan.selection import NONE, state_of
 from kiejobs.reports.run.runs import RunLine, runs_document, runs_footer, runs_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Sequence
 
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
     from kiejobs.core.ledger.events import JournalRecord
     from kiejobs.core.ledger.fold import History
-    from kiejobs.core.ledger.ledger import Attempt
-
-
-_HANDS = (e.Reserved, e.Submitted, e.Rejected, e.InDoubt, e.Succeeded, e.Failed, e.Gone, e.Resolved)
 
 
 def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> ExitCode:
-    """At most `limit` of them; `collect` and the like are of every campaign that they had a hand in."""
+    """At most `limit` of them; each is worked out when it is shown."""
     campaigns = campaigns_of(files)
     space = open_workspace(where, files[0] if files else "")
     mention_two_ledgers(space, screen)
     with screen.busy(READING):
-        lines = _lines(space.store.read(), campaigns)
+        history = space.store.read()
+        lines = [partial(_run_line, one, history) for one in reversed(runs_of(history, campaigns))]
     mention_trouble(space, screen)
     text = partial(
         runs_text,
@@ -50,37 +48,12 @@ def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> 
     return ExitCode.DONE
 
 
-def _lines(history: History, campaigns: Collection[str] = ()) -> list[Callable[[], RunLine]]:
-    """The latest first, of all campaigns or some; each is worked out when it is asked for."""
-    records = [record for record in reversed(history.records) if record.header is not None]
-    if campaigns:
-        records = [record for record in records if _campaigns(record, history) & set(campaigns)]
-    return [partial(_run_line, record, history) for record in records]
-
-
-def _campaigns(record: JournalRecord, history: History) -> set[str]:
-    """Of a run that is not for one: those of the purchases that it had a hand in."""
-    campaign = record.header.campaign if record.header else None
-    if campaign is not None:
-        return {campaign}
-    return {one.address.partition("/")[0] for one in _hand_in(record, history)}
-
-
-def _hand_in(record: JournalRecord, history: History) -> list[Attempt]:
-    """What it bought, or saw the end of; a run that moves an older file aside has no hand in that purchase."""
-    ledger, command = history.ledger_of(record), record.header.command if record.header else ""
-    kinds = _HANDS if command == "run" else (*_HANDS, e.Collected)
-    events = (timed.event for timed in record.events)
-    names = dict.fromkeys(event.attempt_id for event in events if isinstance(event, kinds))
-    return [attempt for name in names if (attempt := ledger.attempt(name)) is not None]
-
-
 def _run_line(record: JournalRecord, history: History) -> RunLine:
-    header, attempts = record.header, _hand_in(record, history)
+    header, attempts = record.header, hand_in(record, history)
     states = list(map(state_of, attempts))
     ends = [timed.event for timed in record.outline if isinstance(timed.event, e.RunFinished)]
     own = (attempt.committed for attempt in attempts if attempt.run_id == record.run_id)
-    campaigns = sorted(_campaigns(record, history))
+    campaigns = sorted(campaigns_of_run(record, history))
     return RunLine(
         record.run_id,
         record.outline[0].at,

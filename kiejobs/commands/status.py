@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
+from kiejobs.app.records import runs_of
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
@@ -104,7 +105,7 @@ def _view(
         price_drifts=latest_price_drifts(everywhere),
         now=space.clock().now(),
         committed=sum((one.committed for one in everywhere), Decimal(0)),
-        runs=sorted(ledger.runs),
+        runs=[one.run_id for one in runs_of(history, campaigns) if one.run_id in ledger.runs],
         live_runs=sorted(history.live_runs),
     )
 

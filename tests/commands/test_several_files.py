@@ -134,7 +134,7 @@ def test_a_budget_is_one_over_all_and_the_rest_is_bought_by_the_same_approval(
 def test_after_a_stop_no_other_file_is_begun(bench: Bench) -> None:
     code, said = run(bench, "--yes", "--budget", "16")
     assert code == 5
-    assert "not started: 1 more job file" in said
+    assert "not started: 1 more job file, jobfiles/2.yml" in said
     assert len(bought(bench)) == 1
 
 

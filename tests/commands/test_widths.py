@@ -122,11 +122,12 @@ def test_the_report_has_totals_of_the_campaign(bench: Bench) -> None:
 def test_status_takes_several_files_and_folders(bench: Bench) -> None:
     several = bench.do("status", "espresso.yaml", "other.yaml")
     assert several.out.startswith("espresso: 1 run at ")
+    assert "\nother: no runs yet at " in several.out
     assert "2 campaigns together: 28 succeeded; 1,120 credits spent or held" in several.out
     first, second = bench.do("--json", "status", "espresso.yaml", "other.yaml").json
     assert (first["campaign"], second["campaign"]) == ("espresso", "other")
     assert first["counts"]["succeeded"] == 28
-    assert second["counts"]["succeeded"] == 0
+    assert (second["counts"]["succeeded"], second["runs"]) == (0, [])
 
 
 def test_flags_of_every_command_exclude_each_other(bench: Bench) -> None:
