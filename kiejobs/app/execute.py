@@ -33,6 +33,7 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress
 from kiejobs.reports.run.report import report_document, report_text
+from kiejobs.reports.terminal import plural
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
 if TYPE_CHECKING:
@@ -239,11 +240,13 @@ async def _heed_signals(
     with anyio.open_signal_receiver(*_SIGNALS) as signals:
         async for signum in signals:
             if execution.spending.stopped is StopReason.INTERRUPTED:
-                screen.leave(f"stopped; continue with: kiejobs collect{space.flag}")
+                screen.leave(f"Interrupted; continue with: kiejobs collect{space.flag}")
             execution.spending.stop(StopReason.INTERRUPTED, _SIGNALS[signum])
             space.store.hurry()
             if not execution.settings.stay:
-                note("no more spending; still collecting. Press Ctrl-C again to exit at once")
+                note(
+                    "Interrupted: nothing more is bought; downloads continue. Press Ctrl-C again to exit at once."
+                )
 
 
 async def _heed_parent(execution: Execution, space: Workspace, note: Callable[[str], None]) -> None:
@@ -297,7 +300,10 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     view = replace(view, checks=checks) if checks else view
-    view = replace(view, canary=execution.settings.canary, against=end.against)
+    again = {one.address for one in execution.changes if one.action is Action.COLLECT}
+    view = replace(
+        view, canary=execution.settings.canary, against=end.against, uncollected=again & end.notes.keys()
+    )
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
@@ -333,8 +339,8 @@ def mention_others(
             others.discard(change.attempt.attempt_id)
     if others:
         screen.say(
-            f"{len(others)} more at the API, bought before and replaced or no longer wanted; "
-            f"download their files with `kiejobs collect{space.flag}`"
+            f"{plural(len(others), 'earlier task')} of this campaign still at the API, replaced or no longer wanted; "
+            f"`kiejobs collect{space.flag}` downloads the files"
         )
 
 

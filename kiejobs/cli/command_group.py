@@ -61,10 +61,10 @@ def _keep(context: click.Context, option: click.Parameter, value: bool) -> None:
 
 
 _SPOKEN = {
-    ("-q", "--quiet"): "Print only results and errors, in their shortest form.",
+    ("-q", "--quiet"): "Print only what needs attention and one closing line.",
     ("-v", "--verbose"): "List every job instead of folding similar ones.",
     ("--no-color",): "Disable colors; also NO_COLOR.",
-    ("--json",): "Print JSON on stdout: short for --format json.",
+    ("--json",): "Print JSON on stdout, as --format json.",
 }
 """How to speak: the flags that every command takes, on either side of the verb."""
 
@@ -79,7 +79,7 @@ class _Door(click.Group):
                 click.Option(flags, is_flag=True, expose_value=False, callback=_keep, help=words, hidden=True,
                              envvar=variable)
             )  # fmt: skip
-        cmd.epilog = "Every command takes -q, -v, --no-color, --json and -C DIR too: `kiejobs --help`."
+        cmd.epilog = "Global options: -q, -v, --no-color, --json, -C DIR; see `kiejobs --help`."
         super().add_command(cmd, name)
 
 
@@ -155,7 +155,9 @@ def make_screen(
     for one, other, said in ((quiet, verbose, "-q and -v"), (summary, full, "--summary and --full")):
         if one and other:
             raise click.UsageError(f"{said} exclude each other", context)
-    short, long = summary or (quiet and not full), full or (verbose and not summary)
+    details = (
+        (full, Detail.FULL), (quiet, Detail.LINE), (summary, Detail.SUMMARY), (verbose, Detail.FULL),
+    )  # fmt: skip
     return Screen(
         out=sys.stdout,
         err=sys.stderr,
@@ -168,7 +170,7 @@ def make_screen(
         outs=outs,
         quiet=quiet,
         verbose=verbose,
-        detail=Detail.SUMMARY if short else Detail.FULL if long else Detail.PAGE,
+        detail=next((detail for wanted, detail in details if wanted), Detail.PAGE),
         wide_out=_columns(sys.stdout),
         wide_err=_columns(sys.stderr),
     )

@@ -132,7 +132,7 @@ class _Limit(click.Option):
         given = opts.get(self.name or "", os.environ.get(str(self.envvar)))
         words = [given] if isinstance(given, str) else given or ()
         if not ctx.resilient_parsing and not all(map(str.strip, words)):
-            raise click.UsageError(f"{self.opts[0]} is empty: is a variable unset?", ctx)
+            raise click.UsageError(f"{self.opts[0]} is empty; check that the variable in it is set", ctx)
         return super().handle_parse_result(ctx, opts, args)
 
 
@@ -249,26 +249,26 @@ FOLDERS = stacked(
 
 REHEARSAL = stacked(
     flag("--speed", type=factor, default=20.0, show_default=True,
-         help="Run a rehearsal this many times faster than real time."),
+         help="Speed of a rehearsal: this many times real time."),
     flag("--sandbox-credits", type=credit_number, metavar="CREDITS",
-         help="Balance of the rehearsal's account at the start of each command.  [default: 10000]"),
-    flag("--faults", metavar="FILE", help="Faults that the sandbox imitates, as a YAML file."),
+         help="Credits in the sandbox's account at the start of each command.  [default: 10000]"),
+    flag("--faults", metavar="FILE", help="YAML file with faults for the sandbox to simulate."),
 )  # fmt: skip
 
 STAND_IN = stacked(
     POLICY_DEFAULTS,
     BASE_URL,
-    flag("--sandbox", is_flag=True, help="Ask the sandbox, which sells what is known here."),
+    flag("--sandbox", is_flag=True, help="Ask the sandbox, which offers the models known here."),
     REHEARSAL,
     given("where", Locations),
 )
 
 SINCE = flag("--changed-since", "since", metavar="REV",
-             help="Only job files that changed since this git revision, or whose includes did.")  # fmt: skip
+             help="Only job files that changed since this git revision, themselves or in what they include.")  # fmt: skip
 
 SELECT = limit("--select", multiple=True, metavar="WORDS",
-              help="Only these jobs: address patterns, tag:T, job:J, axis:A=V, state:S, result:R, pick:P, file:F. "
-              "A blank means or, a comma means and.", **completed("selections"))  # fmt: skip
+              help="Only matching jobs: an address pattern, tag:T, job:J, axis:A=V, state:S, result:R, pick:P or file:F. "
+              "'A B' selects what matches A or B; 'A,B' what matches both.", **completed("selections"))  # fmt: skip
 
 VARIABLES = stacked(
     flag("--var", "variables", multiple=True, metavar="K=V", help="Set a variable of the job file."),
@@ -311,9 +311,9 @@ PICK_OPTIONS = given("how", PickOptions)
 
 FOLLOWING = stacked(
     flag("--poll", type=duration, default="3s", show_default=True,
-         help="Initial polling interval; it grows."),
+         help="Initial polling interval; it increases."),
     flag("--wait", type=duration, default="60m", show_default=True,
-         help="Maximum time to wait for one task; after it the task counts as running."),
+         help="Maximum time to wait for one task; then it is left running."),
     flag("--checks/--no-checks", default=True,
          help="Check results after the download; needs the extra `media`."),
     given("settings", _settings),
@@ -357,6 +357,6 @@ BUYING = stacked(
     limit("--max-failures", type=failures, metavar="N|N%",
          help="Stop buying after this many failures; keep collecting."),
     flag("--allow-behind", is_flag=True,
-         help="Buy even if git has, or may have, journals that are missing here."),
+         help="Buy even if journals that git has, or may have, are missing here."),
     flag("--detach", is_flag=True, help="Exit after submitting; `kiejobs collect` does the rest."),
 )  # fmt: skip

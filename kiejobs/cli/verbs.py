@@ -150,19 +150,21 @@ def run(
     from kiejobs.commands import run as verb  # noqa: PLC0415 - keeps `--help` light
 
     if how.plan_file is not None and (how.expect is not None or how.retry):
-        raise click.UsageError("--plan says it all: leave --expect and --retry out")
+        raise click.UsageError(
+            "--plan can't be combined with --expect or --retry: the plan file contains both"
+        )
     if how.settings.detach and (how.settings.canary or how.listen):
         other = "--canary" if how.settings.canary else "--listen"
-        raise click.UsageError(f"{other} waits for results, which --detach does not")
+        raise click.UsageError(f"{other} can't be combined with --detach, which doesn't wait for results")
     if not files and how.plan_file is None:
-        raise click.UsageError("say which JOBFILE, or --plan FILE")
+        raise click.UsageError("name a JOBFILE, or a plan with --plan FILE")
     return verb.run(wanted, files, where, how, screen)
 
 
 @door.command(short_help="Track submitted jobs and download their results.")
 @o.MAYBE_FILES
 @o.SELECT
-@flag("--once", is_flag=True, help="Poll once; exit with 8 if something is still running.")
+@flag("--once", is_flag=True, help="Poll once; exit with 8 if a job is still running.")
 @o.FOLLOWING
 @o.FOLDERS
 @o.REHEARSAL
@@ -194,7 +196,7 @@ def listen() -> None:
 
 
 @door.command(short_help="Track submitted jobs of a shared ledger; download results.")
-@flag("--drain", is_flag=True, help="Stop when nothing is due; exit with 8 if something is still running.")
+@flag("--drain", is_flag=True, help="Stop when nothing is due; exit with 8 if a job is still running.")
 @o.FOLLOWING
 @o.FOLDERS
 @verb_of("worker")
@@ -209,21 +211,19 @@ def worker() -> None:
 # --- what was bought -------------------------------------------------------------------------------
 
 
-@door.command(short_help="Show what is in flight and what is in doubt.")
+@door.command(short_help="Show what is running, in doubt or not downloaded.")
 @o.MAYBE_FILES
 @o.SELECT
 @o.FOLDERS
-@flag(
-    "--exit-code", is_flag=True, help="Exit with 8 if something is running, with 4 if something is in doubt."
-)
+@flag("--exit-code", is_flag=True, help="Exit with 8 if a job is running, with 4 if a job is in doubt.")
 @flag("--expiring", type=o.duration, metavar="DURATION",
       help="List results that the vendor deletes within this time.")  # fmt: skip
 @format_flag()
 @verb_of("status")
 def status() -> None:
-    """Show what is in flight, in doubt or not collected, and what it costs. Needs no network.
+    """Show which jobs are running, in doubt or not downloaded, and what was spent. Needs no network.
 
-    With job files, or folders of them, of each of their campaigns, and of all together.
+    With job files or folders: each of their campaigns, and all of them together.
     """
 
 
@@ -243,20 +243,20 @@ def explain() -> None:
     """
 
 
-@door.command(short_help="Resolve a job in doubt: name its task, or rule it lost.")
+@door.command(short_help="Resolve a job in doubt: assign its task, or rule it lost.")
 @click.argument("address", **o.completed("doubts"))
-@flag("--task", "task_id", metavar="ID", help="Assign this task; it is verified with the API.")
-@flag("--lost", is_flag=True, help="Rule that nothing was made; the job may be bought again.")
+@flag("--task", "task_id", metavar="ID", help="Assign the task with this id; the API is asked about it.")
+@flag("--lost", is_flag=True, help="Rule that no task was made; the job can be bought again.")
 @o.FOLDERS
 @o.REHEARSAL
 @format_flag()
 @SCREEN
 def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, screen: Screen) -> ExitCode:
-    """Resolve the doubt about ADDRESS: assign a task's id, or rule that nothing was made."""
+    """Resolve the doubt about ADDRESS: assign the id of its task, or rule that no task was made."""
     from kiejobs.commands import resolve as verb  # noqa: PLC0415 - keeps `--help` light
 
     if lost == (task_id is not None) or task_id == "":
-        raise click.UsageError("say one of --task ID and --lost")
+        raise click.UsageError("add --task ID or --lost, but not both")
     return verb.resolve(address, task_id, where, screen)
 
 
@@ -332,7 +332,7 @@ def costs() -> None:
 @door.command(short_help="Check downloaded results against the job file.")
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 @o.SELECT
-@flag("--again", is_flag=True, help="Check every file again, even if its result is known.")
+@flag("--again", is_flag=True, help="Check every file again, even if it was checked before.")
 @o.FOLDERS
 @out_flag(help="Write to FILE, in the format of its extension: .json, .xml or .txt.")
 @format_flag("junit")
@@ -374,14 +374,14 @@ def show() -> None:
     """Print the manifest of RUN (default: the latest)."""
 
 
-@manifest.command(name="rebuild")
+@manifest.command(name="rebuild", short_help="Rebuild every manifest from the journals.")
 @o.FOLDERS
 @verb_of("manifest")
 def rebuild() -> None:
-    """Rebuild every manifest from the journals; without new events the bytes are the same."""
+    """Rebuild every manifest from the journals; without new events the files don't change."""
 
 
-@manifest.command(name="verify")
+@manifest.command(name="verify", short_help="Verify journals, manifests and downloaded files.")
 @o.FOLDERS
 @flag("--decode", is_flag=True, help="Also decode each video; needs the extra `media`.")
 @format_flag()
@@ -390,7 +390,7 @@ def verify() -> None:
     """Verify that journals are unbroken, manifests match them, and collected files are complete."""
 
 
-@manifest.command(name="export")
+@manifest.command(name="export", short_help="Export how each file was made, in standard formats.")
 @click.argument("run_ids", metavar="[RUN]...", nargs=-1, **o.completed("run_ids"))
 @flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto", "edl", "otio"]), required=True,
       help="A table, an RO-Crate, in-toto statements with SLSA provenance; or the picked clips for a video editor.")  # fmt: skip
@@ -415,7 +415,7 @@ def ledger() -> None:
     """Show, verify or move the record of purchases. A project has one: in a folder, on a git branch, or in PostgreSQL."""
 
 
-@ledger.command(name="show")
+@ledger.command(name="show", short_help="Show where the ledger is and what it holds.")
 @o.FOLDERS
 @format_flag()
 @verb_of("ledger")
@@ -423,7 +423,7 @@ def ledger_show() -> None:
     """Show where the ledger is, how many purchases it has, and which runs are active."""
 
 
-@ledger.command(name="verify")
+@ledger.command(name="verify", short_help="Verify journals, their copies and manifests.")
 @o.FOLDERS
 @format_flag()
 @verb_of("ledger")
@@ -431,7 +431,7 @@ def ledger_verify() -> None:
     """Verify that journals are unbroken, that all copies are the same, and that manifests match them."""
 
 
-@ledger.command(name="move")
+@ledger.command(name="move", short_help="Move the ledger to another home.")
 @flag("--to", required=True, metavar="folder|git|postgresql", help="New home.")
 @o.FOLDERS
 @verb_of("ledger")
@@ -452,9 +452,9 @@ def doctor() -> None:
 
 
 @door.command(short_help="Serve an imitation of the API on a port.")
-@flag("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@flag("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
-      help="Port to listen at; 0 for any that is free.")  # fmt: skip
+      help="Port to listen on; 0 for any free port.")  # fmt: skip
 @flag(
     "--store", metavar="DIR", help="Folder for the charge log.  [default: rehearsal/sandbox of the project]"
 )
@@ -481,7 +481,7 @@ def models() -> None:
     """List, show, import, check or sync models. Each model is a JSON Schema; the project's own take precedence over ours."""
 
 
-@models.command(name="list")
+@models.command(name="list", short_help="List the models and their prices.")
 @click.argument("words", metavar="[WORD]...", nargs=-1, **o.completed("models"))
 @format_flag()
 @verb_of("models")
@@ -493,7 +493,7 @@ def models_list() -> None:
     """
 
 
-@models.command(name="show")
+@models.command(name="show", short_help="Show a model's fields, limits and prices.")
 @click.argument("model", **o.completed("models"))
 @format_flag()
 @verb_of("models")
@@ -501,7 +501,7 @@ def models_show() -> None:
     """Show what MODEL takes: fields, limits, defaults, rules between fields, prices, sources."""
 
 
-@models.command(name="import")
+@models.command(name="import", short_help="Import models from the vendor's pages.")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @flag("--into", metavar="DIR", help="Target folder.  [default: schemas/models of the project]")
 @flag("--force", is_flag=True, help="Overwrite existing models.")
@@ -516,23 +516,23 @@ def models_import() -> None:
     """
 
 
-@models.command(name="sync")
+@models.command(name="sync", short_help="Update models and prices from the vendor's API.")
 @click.argument("names", metavar="[MODEL]...", nargs=-1, **o.completed("models"))
-@flag("--check", is_flag=True, help="Write nothing; exit with 3 where something has changed.")
+@flag("--check", is_flag=True, help="Write nothing; exit with 3 if something changed.")
 @flag("--yes", is_flag=True, help="Don't ask before writing; for CI.")
-@flag("--pace", type=o.duration, default="1s", show_default=True, help="Time between two questions.")
+@flag("--pace", type=o.duration, default="1s", show_default=True, help="Time between two requests.")
 @o.STAND_IN
 @format_flag()
 @verb_of("models_sync")
 def models_sync() -> None:
     """Update this project's model schemas and prices from the vendor's API.
 
-    Shows what changes for models, prices and job files, then asks before it writes. Without a MODEL all that the
-    vendor lists are looked at. An interrupted sync goes on where it was.
+    Shows what changes for models, prices and job files, then asks before it writes. Without a MODEL it updates all
+    that the vendor lists. An interrupted sync continues where it stopped.
     """
 
 
-@models.command(name="check")
+@models.command(name="check", short_help="Report what newer vendor pages change.")
 @click.argument("pages", metavar="PAGE...", nargs=-1, required=True)
 @flag("--model", metavar="ID", help="Check only this model of those that a page names.")
 @format_flag("markdown")

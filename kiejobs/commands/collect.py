@@ -15,6 +15,7 @@ from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_works
 from kiejobs.app.records import doubts, lines_to_follow
 from kiejobs.app.select import campaigns_of, chosen, given_files
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.reports.terminal import plural
 from kiejobs.runner import Budget
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def collect(
 def _nothing_to_do(execution: Execution, space: Workspace, screen: Screen) -> ExitCode:
     if screen.form == "json":
         return finish(execution, NOTHING_DONE, space, screen)
-    screen.say("Nothing to collect.")
     if count := len(execution.changes):
-        screen.say(f"{count} in doubt: `kiejobs status{space.flag}` shows what to do")
+        screen.say(f"{plural(count, 'job')} in doubt: `kiejobs status{space.flag}` shows what to do")
+    screen.say("Nothing to collect.")
     return ExitCode.IN_DOUBT if count else ExitCode.DONE

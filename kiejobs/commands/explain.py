@@ -112,7 +112,11 @@ def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
     if looked:
         return f"{' and '.join(looked)} {'has' if len(looked) == 1 else 'have'} no job `{named}`"
     campaign = named.partition("/")[0]
-    return f"no job file here has the campaign `{campaign}`" if files else "there is no job file here"
+    return (
+        f"no job file here has the campaign `{campaign}`"
+        if files or "/" in named
+        else "there is no job file here"
+    )
 
 
 def _suggestion(named: str, meant: Sequence[str], known: Collection[str]) -> str:

@@ -45,7 +45,7 @@ Then, on GitLab:
   - write the version of kiejobs to install into ci/kiejobs-requirements.txt, and push everything to the default branch
   - include .gitlab/kiejobs.yml where there was a .gitlab-ci.yml already
   - set KIE_API_KEY, masked and protected, for the environments `kiejobs` and `kiejobs-collect`;
-    protect `kiejobs`, let job tokens push, and schedule a pipeline for what is still being made""",
+    protect `kiejobs`, let job tokens push, and schedule a pipeline that collects jobs which are still running""",
 }
 
 FLOWS = {
@@ -116,7 +116,7 @@ def _mark(root: Path, text: str, screen: Screen, *, on_a_branch: bool) -> bool:
         _write(root / PROJECT_FILE, text + _ON_A_BRANCH if is_on_branch else text, screen)
     if on_a_branch and not is_on_branch:
         screen.show(
-            "its ledger is in runs/: `kiejobs ledger move --to git` first, or CI does not know what was bought"
+            "the ledger is in runs/: run `kiejobs ledger move --to git`, else CI does not know what was bought"
         )
     return is_on_branch
 
@@ -149,10 +149,8 @@ def _ignore(path: Path, screen: Screen, *, is_on_branch: bool) -> None:
         path.write_bytes(f"{there}{gap}{chr(10).join(missing)}\n".encode(errors="surrogateescape"))
     line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
     if line is not None and not is_on_branch:
-        screen.say(
-            f"warning: git ignores the journals in {runs} ({line}): remove that line: they are the record of purchases"
-        )
+        screen.say(f"warning: git ignores the journals in {runs}, the record of purchases; remove {line}")
     if missing:
         plain = line is not None or is_on_branch
-        commit = "" if plain else " (runs/ is not ignored: commit it, it is the record)"
+        commit = "" if plain else " (commit runs/: it is the record of purchases)"
         screen.show(f"wrote {path.as_posix()}{commit}")

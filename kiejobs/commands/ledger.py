@@ -34,6 +34,7 @@ def ledger_show(where: Locations, screen: Screen) -> ExitCode:
         runs=[record.run_id for record in history.records],
         states=[attempt.state for attempt in attempts],
         live=[space.store.owner(run_id) for run_id in sorted(history.live_runs)],
+        campaigns=sorted({attempt.address.partition("/")[0] for attempt in attempts}),
     )
     screen.answer(ledger_document, partial(ledger_text, flag=space.flag), view)
     return ExitCode.DONE

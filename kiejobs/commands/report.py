@@ -69,9 +69,12 @@ def _latest_of(
             found = True
             yield of_it[-1]
         else:
-            screen.say(f"no run of {sanitize(campaign)} ({sanitize(file)}) yet")
+            screen.note(f"no run of {sanitize(campaign)} ({sanitize(file)}) yet")
     if files and not found:
-        raise UsageProblem(f"no run of these job files in {space.store.name}", hint="`kiejobs run` makes one")
+        raise UsageProblem(
+            f"no run of these job files in {space.store.name}",
+            hint=f"`kiejobs run FILE{space.flag}` starts one",
+        )
 
 
 def _view(record: JournalRecord, history: History, space: Workspace, select: Sequence[str]) -> RunView:

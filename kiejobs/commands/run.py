@@ -72,8 +72,8 @@ if TYPE_CHECKING:
 
 
 _UNFINISHED = (
-    "has no recorded end. Either it died, and this run continues where it stopped; or it is active on "
-    "another copy of this folder: then press Ctrl-C and wait for its journal"
+    "has no recorded end. If it was killed, this run continues where it stopped; if it is active on "
+    "another copy of this folder, press Ctrl-C and wait for its journal"
 )
 
 
@@ -132,7 +132,7 @@ def _run(
         done, end = _execute(planned, key, journal, how, space, screen, claim)
         used = (planned.budget_left or Decimal(0)) - (done.spending.left or Decimal(0))
         if end is NOTHING_DONE:
-            return _nothing_to_do(done, planned.ledger, space, screen), used
+            return _nothing_to_do(done, planned, how, space, screen), used
         del loaded, planned  # the jobs, and the ledger as it was before
         return finish(done, end, space, screen), used
 
@@ -162,7 +162,7 @@ def _run_in_order(
             left = [sanitize(one.wanted.file) for one, _ in parts[count:]]
             screen.say(f"not started: {plural(len(left), 'more job file')}, {few(left, 5)}")
             break
-        screen.say(f"\n{sanitize(loaded.wanted.file)}:")
+        screen.note(f"\n{sanitize(loaded.wanted.file)}:")
         each = replace(how, yes=True, budget=budget)
         try:
             code, used = _run(loaded, approval, where, each, screen, shown=False)
@@ -173,7 +173,7 @@ def _run_in_order(
         budget = None if budget is None else max(budget - used, Decimal(0))
     if len(screen.reports) > 1:
         tell, paint = _teller(screen)
-        tell(f"\n{reports_sum(screen.reports, color=paint.color)}")
+        tell(f"{_gap(screen)}{reports_sum(screen.reports, color=paint.color)}")
     if screen.form == "json":
         screen.show(json_text(list(map(report_document, screen.reports))))
     return min(codes, key=_WORST.index)
@@ -203,7 +203,8 @@ def _approved_together(
     changes = together(plans)
     tell, paint = _teller(screen)
     shown = plans_view(views, plans, how.budget)
-    tell(f"\n{plans_sum(shown, color=paint.color)}")
+    if _shows_plan(how, space, screen):
+        tell(f"{_gap(screen)}{plans_sum(shown, color=paint.color, detail=screen.detail)}")
     lines = list(changes.changes)
     both = replace(
         parts[0],
@@ -253,7 +254,7 @@ def _plan(
         history = space.store.read()
     for record in unfinished_runs(history, space):
         name, at = sanitize(record.run_id), moment(record.outline[-1].at, local=screen.err.isatty())
-        screen.note(f"note: run {name} was last heard of at {at} and {_UNFINISHED}")
+        screen.note(f"note: run {name} was last active at {at} and {_UNFINISHED}")
     ledger = history.ledger(space.origin)
     if loaded.wanted.locked or loaded.wanted.check_assets:
         from kiejobs.app.approve import require_locked  # noqa: PLC0415 - where it is asked for
@@ -267,7 +268,7 @@ def _plan(
 
         space.store.limit(limits_of(space, loaded))
     view = plan_view(loaded, space, ledger, made, left)
-    if shown and not (screen.quiet and (how.yes or space.sandbox)):
+    if shown and _shows_plan(how, space, screen):
         tell, paint = _teller(screen)
         tell(plan_text(view, **{**screen.look, "color": paint.color}))
     if space.policy is not None:
@@ -377,14 +378,27 @@ def _listening(
     return listening(how.ear if how.listen else None, url, space, screen)
 
 
-def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Screen) -> ExitCode:
+def _shows_plan(how: RunOptions, space: Workspace, screen: Screen) -> bool:
+    """With -q only to whom is asked about it."""
+    return not screen.quiet or not (how.yes or space.sandbox)
+
+
+def _gap(screen: Screen) -> str:
+    return "" if screen.quiet else "\n"
+
+
+def _nothing_to_do(
+    done: Execution, planned: _Planned, how: RunOptions, space: Workspace, screen: Screen
+) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
-    mention_others(done, ledger, space, screen)
+    mention_others(done, planned.ledger, space, screen)
     lines = done.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
-    if doubts:
-        tell, paint = _teller(screen)
+    tell, paint = _teller(screen)
+    if planned.view is not None and not _shows_plan(how, space, screen):
+        tell(plan_text(planned.view, **{**screen.look, "color": paint.color}))
+    elif doubts:
         tell(doubts_text(doubts, paint, space.flag))
     if screen.form == "json" or screen.outs:
         return finish(done, NOTHING_DONE, space, screen)
@@ -393,7 +407,7 @@ def _nothing_to_do(done: Execution, ledger: Ledger, space: Workspace, screen: Sc
     others = sum(attempt.state is State.RESERVED for attempt in held)
     if others:
         screen.say(
-            f"another run is submitting {plural(others, 'job')} of this plan: look again when it has ended"
+            f"Another run is submitting {plural(others, 'job')} of this plan; run again when it has ended."
         )
     if doubts or lacks:
         return ExitCode.IN_DOUBT if doubts else ExitCode.SOME_FAILED
@@ -413,7 +427,7 @@ def _confirm(planned: _Planned, key: Secret, how: RunOptions, space: Workspace, 
     if how.yes or not bought:
         return
     if screen.ask is None:
-        message = f"{bought} job(s) would be bought and there is no terminal to confirm on"
+        message = f"{plural(bought, 'job')} to buy, and no terminal to confirm on"
         raise UsageProblem(message, hint="review the plan, then add --yes")
     screen.say("\n".join(_funds(planned, key, space)))
     price = planned.view.price if planned.view is not None else f"{planned.totals.credits} credits"
@@ -433,7 +447,7 @@ def _funds(planned: _Planned, key: Secret, space: Workspace) -> Iterator[str]:
     if isinstance(balance, Unanswered):
         yield f"Account: the balance is unknown ({sanitize(balance.message)})"
     else:
-        too_little = "; that is less than the plan costs" if balance < wanted else ""
+        too_little = "; less than the plan costs" if balance < wanted else ""
         yield f"Account: {price_text(balance)}{too_little}"
     if planned.budget_left is not None:
         too_little = "; buying stops when it is used up" if planned.budget_left < wanted else ""

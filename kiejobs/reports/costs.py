@@ -84,6 +84,8 @@ class CostsView:
 
 def costs_text(view: CostsView, *, color: bool = False, wide: int | None = None) -> str:
     paint = Paint(color)
+    if not view.rows and not view.limits:
+        return "\n".join(_sums(view))
     rows = [[shortened(sanitize(name), _NAME), *_cells(view.rows[name])] for name in view.names]
     rows.append(["total", *_cells(view.total)])
     head, *cells, last = table([view.by, *_HEAD], rows, right=frozenset(range(1, len(_HEAD) + 1)), wide=wide)
@@ -109,7 +111,7 @@ def _sums(view: CostsView) -> Iterator[str]:
     if total.unstated:
         yield f"{plural(total.unstated, 'charge')} not stated by the API: counted as planned"
     for campaign, why in view.unplanned.items():
-        yield f"what {sanitize(campaign)} would buy is not counted: {sanitize(why)}"
+        yield f"purchases that {sanitize(campaign)} would still make are not counted: {sanitize(why)}"
     if view.by == "tag":
         yield "a purchase with several tags is in several rows; the total counts it once"
 

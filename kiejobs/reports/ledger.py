@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.terminal import columns, sanitize
+from kiejobs.reports.terminal import columns, few, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,14 +19,18 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
 
 
+_MANY = 10  # campaigns
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """`states` are those of all purchases, None for what was not bought; `live` are active runs, in words."""
+    """`states` are those of all purchases, None for what was not bought; `live` are active runs, in words; `campaigns` have purchases."""
 
     home: str
     runs: Sequence[str]
     states: Sequence[State | None]
     live: Sequence[str]
+    campaigns: Sequence[str] = ()
 
 
 def ledger_text(view: LedgerView, *, color: bool = False, flag: str = "") -> str:
@@ -39,10 +43,11 @@ def ledger_text(view: LedgerView, *, color: bool = False, flag: str = "") -> str
         ("ledger", sanitize(view.home)),
         ("runs", f"{len(view.runs)}, the latest is {sanitize(view.runs[-1])}" if view.runs else "none"),
         ("purchases", f"{bought}: {parts}" if bought else "none"),
-        *(("at work", sanitize(live)) for live in view.live),
+        *([("campaigns", few(list(map(sanitize, view.campaigns)), _MANY))] if view.campaigns else []),
+        *(("active", sanitize(live)) for live in view.live),
     ]
     doubts = counts[State.IN_DOUBT]
-    hint = [f"\n{doubts} in doubt: `kiejobs status{flag}` shows what to do"] if doubts else []
+    hint = [f"\n{plural(doubts, 'job')} in doubt: `kiejobs status{flag}` shows what to do"] if doubts else []
     return "\n".join([*columns(rows), *hint])
 
 

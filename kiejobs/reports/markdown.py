@@ -175,7 +175,7 @@ def _headline(plans: PlansView) -> str:
     if not count and not plans.refused:
         return "**Nothing to buy**: there is no job file to plan."
     buys = f"+{plural(whole.submits, 'job')}, {whole.price}" if whole.submits else "Nothing to buy"
-    return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}{f', with {plans.shared}' if plans.shared else ''}"
+    return f"**{'; '.join([buys, *whole.counts])}** in {plural(count, 'job file')}{f'; {plans.shared}' if plans.shared else ''}"
 
 
 def _refusing(views: Sequence[PlanView]) -> str:
@@ -387,7 +387,7 @@ def report_markdown(view: RunView) -> str:
 def _run_row(job: JobView, view: RunView) -> str:
     sign = _RUN_SIGNS[job.status]
     credits_ = "" if job.charged is None else credits_text(job.charged)
-    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.advice, job.note]
+    came = [job.job["task_id"], *(file["path"] for file in job.job["files"]), job.error, job.note]
     came += [job.decision.text] if job.decision else []
     came += bad_lines(view.checks.get(job.address, ()))
     cells = "<br>".join(cell(text, _CELL) for text in came if text)

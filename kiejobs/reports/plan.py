@@ -198,8 +198,8 @@ class PlanView:
             message = f" for {jobs}, left out of the sum: {consequence}"
             yield Notice("Price unknown", message, is_loud=True)
         if self.budget_left is not None and self.totals.credits > self.budget_left:
-            left = credits_text(self.budget_left)
-            message = f": {left} left; a run stops buying when it is used up"
+            left = price_text(self.budget_left, self.usd_per_credit)
+            message = f": {left} left; a run stops at the first job that does not fit"
             yield Notice("Over budget", message, is_loud=True)
         if self.totals.in_doubt:
             message = ": not bought again until resolved"
@@ -230,9 +230,10 @@ class PlansView:
 
     @property
     def shared(self) -> str:
-        """How many jobs several files want, in words; empty where there are none."""
+        """How many jobs are in several files, in words; empty where there are none."""
         count = sum(view.submits for view in self.views) - self.whole.submits
-        return f"{plural(count, 'job')} that more than one of them wants, bought once" if count else ""
+        jobs = plural(count, "job is", "jobs are")
+        return f"{jobs} in more than one file; each is bought once" if count else ""
 
 
 # --- text -----------------------------------------------------------------------------------------
@@ -255,8 +256,8 @@ def plan_text(
     those of a job that are alike are one, with what varies below it. `wide` is columns, None without end.
     """
     paint = Paint(color)
-    if detail is Detail.SUMMARY:
-        return "\n".join(_sums(view, paint))
+    if detail in {Detail.LINE, Detail.SUMMARY}:
+        return "\n".join(_sums(view, paint, detail))
     blocks, is_folded = _blocks(view.rows, detail)
     size = max(len("address"), view.address_width), _REASON
     if wide is not None or is_folded:
@@ -277,12 +278,13 @@ def plans_text(
 ) -> str:
     """Each plan, then one total; the last digest names what would be bought of all files."""
     texts = [plan_text(view, color=color, detail=detail, wide=wide) for view in plans.views]
-    return "\n\n".join([*texts, plans_sum(plans, color=color)])
+    gap = "\n" if detail is Detail.LINE else "\n\n"
+    return gap.join([*texts, plans_sum(plans, color=color, detail=detail)])
 
 
-def plans_sum(plans: PlansView, *, color: bool = False) -> str:
-    shared = [f"with {plans.shared}"] if plans.shared else []
-    return "\n".join([*_sums(plans.whole, Paint(color)), *shared])
+def plans_sum(plans: PlansView, *, color: bool = False, detail: Detail = Detail.PAGE) -> str:
+    shared = [plans.shared] if plans.shared and detail is not Detail.LINE else []
+    return "\n".join([*_sums(plans.whole, Paint(color), detail), *shared])
 
 
 _Block: TypeAlias = "tuple[Sequence[PlanRow], str]"
@@ -439,15 +441,31 @@ def _around(
     return f"  {paint.status(sign)}  ", f"  {words}"
 
 
-def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
+def _sums(view: PlanView, paint: Paint, detail: Detail = Detail.PAGE) -> Iterator[str]:
+    """Of a line what needs attention precedes it, and there is nothing else."""
+    is_line = detail is Detail.LINE
+    if is_line:
+        yield from _attention(view, paint)
     yield paint.bold(f"{sanitize(view.campaign)}: {_outcome(view)}")
+    if is_line:
+        return
     for what, sums in (("job", view.by_job), ("model", view.by_model)) if view.submits > 1 else ():
         if len(sums) > 1:
             first = sorted(sums.items(), key=lambda item: -item[1].credits)
-            yield f"  by {what}: {few([_bought(*item) for item in first], _MANY, '; ')}"
-    if view.submits and view.prices:
-        line = f"prices: {prices_words(view.prices)}"
-        yield paint.loud(line) if needs_a_look(view.prices) else paint.dim(line)
+            yield f"  credits by {what}: {few([_bought(*item) for item in first], _MANY, '; ')}"
+    if view.submits and view.prices and not needs_a_look(view.prices):
+        yield paint.dim(f"prices: {prices_words(view.prices)}")
+    yield from _attention(view, paint)
+    if view.submits:
+        yield paint.dim(f"digest: {view.totals.digest}")
+    if view.own_schemas:
+        yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
+
+
+def _attention(view: PlanView, paint: Paint) -> Iterator[str]:
+    """Prices that need a look, what guards the spending and has changed, and notices."""
+    if view.submits and needs_a_look(view.prices):
+        yield paint.loud(f"prices: {prices_words(view.prices)}")
     for line in view.guards:
         yield paint.loud(f"CHANGED SINCE {sanitize(view.base or '')}: {shortened(sanitize(line), _GUARD)}")
     for one in view.notices:
@@ -456,17 +474,13 @@ def _sums(view: PlanView, paint: Paint) -> Iterator[str]:
             yield paint.loud(f"{one.title.upper()}{one.message}")
         else:
             yield f"{one.title}{one.message}{how}."
-    if view.submits:
-        yield paint.dim(f"digest: {view.totals.digest}")
-    if view.own_schemas:
-        yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
 
 
 def _bought(name: str, sum_: BuySum) -> str:
-    if sum_.jobs == sum_.unpriced:
-        return f"{sanitize(name)} {sum_.jobs:,} at an unknown price"
-    more = f" and {sum_.unpriced:,} at an unknown price" if sum_.unpriced else ""
-    return f"{sanitize(name)} {sum_.jobs - sum_.unpriced:,} for {credits_text(sum_.credits)}{more}"
+    """`pour 160 (4 jobs)`, as part of a line that names the unit."""
+    known = credits_text(None if sum_.jobs == sum_.unpriced else sum_.credits)
+    more = f", {sum_.unpriced:,} unpriced" if 0 < sum_.unpriced < sum_.jobs else ""
+    return f"{sanitize(name)} {known} ({plural(sum_.jobs, 'job')}{more})"
 
 
 def _outcome(view: PlanView) -> str:
@@ -474,7 +488,7 @@ def _outcome(view: PlanView) -> str:
         counts = "; ".join(view.counts) or "no jobs"
         return f"{counts}. Nothing to buy{' in this rehearsal' if view.rehearsal else ''}."
     priced = view.submits - view.totals.unpriced
-    buys = f"{priced:,} to buy for" if priced else f"{view.submits:,} to buy, at"
+    buys = f"{plural(priced or view.submits, 'job')} to buy {'for' if priced else 'at'}"
     counts = "; ".join([f"{buys} {view.price}", *view.counts])
     return f"{counts}{REHEARSED if view.rehearsal else ''}"
 

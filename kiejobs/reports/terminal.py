@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 
 class Detail(StrEnum):
-    """How much of a table is shown: its sums; a page, where lines that are alike are one; every line."""
+    """How much is shown: what needs attention and one line; a table's sums; a page, where lines that are alike are one; every line."""
 
+    LINE = "line"
     SUMMARY = "summary"
     PAGE = "page"
     FULL = "full"

@@ -104,7 +104,7 @@ class Budget:
             return False
         if price > self.left:
             left = max(self.left, type(price)(0))  # tasks may cost more than was planned for them
-            self.stop(StopReason.BUDGET, f"the next job costs {price}, and {left} is left")
+            self.stop(StopReason.BUDGET, f"the next job costs {price} credits, and {left} are left")
             return False
         self.left -= price
         return True

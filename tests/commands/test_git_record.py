@@ -279,7 +279,7 @@ def test_patterns_that_are_taken_back_are_none(origin: Origin) -> None:
 
 def test_init_says_which_line_has_git_ignore_journals(origin: Origin) -> None:
     clone = origin.clone("mine")
-    assert "runs/ is not ignored" in clone.do("init", "well").out
+    assert "commit runs/: it is the record" in clone.do("init", "well").out
     (clone.folder / ".gitignore").write_text("*.jsonl\n")
     begun = clone.do("init", "new")
     assert begun.code == 0

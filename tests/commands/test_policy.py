@@ -47,7 +47,7 @@ def test_a_plan_that_breaks_rules_is_shown_and_all_of_them_are_named(table: Set)
     rule(bench, "limits:\n  credits_per_run: 20\n  credits_per_job: 10\nrequire: {tags: [hero]}")
     planned = bench.do("plan", "jobs.yaml", "--detailed-exitcode")
     assert planned.code == 5
-    assert "2 to buy for 32 credits" in planned.out
+    assert "2 jobs to buy for 32 credits" in planned.out
     told = planned.err.splitlines()
     assert told[0].startswith("policy credits_per_run (kiejobs.yaml:3:20): the plan buys for 32")
     assert told[1].startswith("policy credits_per_job (kiejobs.yaml:4:20): 16 credits each")
@@ -256,7 +256,7 @@ def test_folders_are_below_the_policys_own_wherever_it_is_called(table: Set) -> 
 def test_defaults_yield_to_variables_and_these_to_the_command_line(table: Set) -> None:
     bench, _ = table
     bench.write({"a": "a", "b": "b"})
-    over = "OVER BUDGET: {} left"
+    over = "OVER BUDGET: {} credits ("
     rule(bench, "defaults: {budget: 10, in-flight: 2}")
     assert over.format(10) in bench.do("plan", "jobs.yaml").out
     assert over.format(11) in bench.do("plan", "jobs.yaml", KIEJOBS_BUDGET="11").out

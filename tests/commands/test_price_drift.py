@@ -44,16 +44,16 @@ def test_what_was_charged_otherwise_is_summed_for_a_model() -> None:
     (found,) = drifts((16, "20"), (16, "16"), (36, "40"))
     assert found == PriceDrift("maker/model", 2, 3, Decimal(52), Decimal(60))
     assert found.percent == Decimal("15.4")
-    assert drift_words(found) == "maker/model charged 60 credits, not 52 (+15.4 %), for 2 jobs of 3"
+    assert drift_words(found) == "maker/model charged 60 credits instead of 52 (+15.4 %) for 2 of 3 jobs"
 
 
 @pytest.mark.parametrize(
     ("planned", "charged", "words"),
     [
-        (16, "12", "charged 12 credits, not 16 (-25 %), for 1 job of 1"),
-        (16, "16.01", "charged 16.01 credits, not 16 (+0.1 %), for 1 job of 1"),
-        (0, "5", "charged 5 credits, not 0, for 1 job of 1"),
-        (16, "0", "charged 0 credits, not 16 (-100 %), for 1 job of 1"),
+        (16, "12", "charged 12 credits instead of 16 (-25 %) for 1 of 1 job"),
+        (16, "16.01", "charged 16.01 credits instead of 16 (+0.1 %) for 1 of 1 job"),
+        (0, "5", "charged 5 credits instead of 0 for 1 of 1 job"),
+        (16, "0", "charged 0 credits instead of 16 (-100 %) for 1 of 1 job"),
     ],
 )
 def test_a_drift_is_told_in_percent(planned: int, charged: str, words: str) -> None:
@@ -99,7 +99,7 @@ def test_a_document_has_all_of_it_as_text() -> None:
 def test_a_comment_says_what_to_do() -> None:
     events = bought(1, 16, "20")
     view = RunView(manifest_of(*events), settled=list(ledger_of(*events).attempts()))
-    assert "maker/model charged 20 credits, not 16 (+25 %), for 1 job of 1" in report_markdown(view)
+    assert "maker/model charged 20 credits instead of 16 (+25 %) for 1 of 1 job" in report_markdown(view)
     assert "prices.yaml" in report_markdown(view)
 
 
@@ -123,7 +123,7 @@ def rehearse(bench: Bench, *words: str) -> Any:
     return bench.do("run", "jobs.yaml", "--yes", *speed, *words, PYTHONPATH=WITHOUT_MEDIA)
 
 
-SAID = f"{MODEL} charged 20.5 credits, not 16 (+28.1 %), for 1 job of 2"
+SAID = f"{MODEL} charged 20.5 credits instead of 16 (+28.1 %) for 1 of 2 jobs"
 
 
 def test_a_rehearsed_drift_is_told_by_every_report(rehearsed: Bench) -> None:
@@ -157,7 +157,7 @@ def test_prices_of_the_project_are_planned_and_rehearsed_with(rehearsed: Bench) 
         f"version: 1\nmodels:\n  {MODEL}: {{per: video, credits: 20.5, source: us, date: 2099-01}}\n"
     )
     ran = rehearse(rehearsed)
-    assert "2 to buy for 41 credits" in ran.out
+    assert "2 jobs to buy for 41 credits" in ran.out
     assert "prices: prices.yaml, 2099-01\n" in ran.out
     assert "Price drift" not in ran.out
     assert "2 succeeded; 41 credits charged" in ran.out

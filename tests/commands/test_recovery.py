@@ -259,7 +259,7 @@ def test_status_tells_what_expires_within_two_days(
     assert refused("documents/status", document) == []
     assert [line["may_be_gone"] for line in document["expiring"]] == [may_be_gone] * expiring
     text = bench.do("status", "--expiring", "48h").out
-    assert ("Expiring: fetch them now" in text) == bool(expiring)
+    assert ("Expiring: download them now" in text) == bool(expiring)
     assert ("Nothing that is still to be downloaded expires within that time." in text) == (not expiring)
 
 

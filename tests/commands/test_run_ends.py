@@ -47,7 +47,7 @@ def test_one_interrupt_stops_spending_and_collects_what_is_in_flight(table: Set)
     assert states.count("succeeded") == 3
     assert states.count(None) == 6
     assert len(list(bench.folder.rglob("*.mp4"))) == 3
-    assert "\nInterrupted; 6 jobs were not bought. Run again to go on;" in ran.out
+    assert "\nInterrupted; 6 jobs were not bought. Run again to continue;" in ran.out
     assert "    kiejobs run jobs.yaml\n" in ran.out
     assert bench.run().code == 0
     assert len(judge.tasks) == 9

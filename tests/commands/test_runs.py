@@ -98,7 +98,7 @@ def test_job_files_and_a_limit_narrow_the_list(bench: Bench) -> None:
     short = bench.do("runs", "--sandbox", "--limit", "1").out
     assert short.count(".yaml") == 1
     assert "2 older runs: --limit shows more" in short
-    assert bench.do("runs").out == "No runs in runs.\n"
+    assert bench.do("runs").out == "No runs in runs yet.\n"
 
 
 def test_a_collect_is_of_the_campaigns_that_it_had_a_hand_in(bench: Bench) -> None:
@@ -136,9 +136,9 @@ def test_a_part_that_several_have_and_one_that_none_has_are_told_apart(bench: Be
 def test_totals_tell_a_run_from_its_campaign(bench: Bench) -> None:
     _, second, first = ids(bench)
     lines = bench.do("report", second, "--sandbox").out.splitlines()
-    assert "2 jobs: 2 succeeded; 16 credits charged, 16 before" in lines
+    assert "2 jobs: 2 succeeded; 16 credits charged, 16 in earlier runs" in lines
     assert "this run bought 1 job for 16 credits" in lines
-    assert "the campaign has spent or holds 32 credits, all runs together" in lines
+    assert "all runs of the campaign: 32 credits spent or held" in lines
     assert "1 job: 1 succeeded; 16 credits charged" in bench.do("report", first, "--sandbox").out
 
 

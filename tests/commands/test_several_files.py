@@ -54,10 +54,10 @@ def bought(bench: Bench) -> list[str]:
 def test_a_folder_is_planned_as_one_and_what_is_no_job_file_is_left_alone(bench: Bench) -> None:
     planned = bench.do("plan", "jobfiles", "-o", "plan.md", "-o", "plan.digest")
     assert planned.code == 0
-    assert "one: 2 to buy for 32 credits ($0.16)" in planned.out
-    assert "two: 1 to buy for 16 credits ($0.08)" in planned.out
+    assert "one: 2 jobs to buy for 32 credits ($0.16)" in planned.out
+    assert "two: 1 job to buy for 16 credits ($0.08)" in planned.out
     total = planned.out.split("\n\n")[-1].splitlines()
-    assert total[0] == "2 job files: 3 to buy for 48 credits ($0.24)"
+    assert total[0] == "2 job files: 3 jobs to buy for 48 credits ($0.24)"
     assert total[2] == f"digest: {(bench.folder / 'plan.digest').read_text().strip()}"
     page = (bench.folder / "plan.md").read_text()
     assert "**+3 jobs, 48 credits ($0.24)** in 2 job files" in page
@@ -77,7 +77,7 @@ def test_one_that_is_invalid_does_not_hide_the_others_and_leaves_no_digest(
     (bench.folder / "jobfiles" / "0.yaml").write_text("campaign: x\njobs: {}\n")
     planned = bench.do("plan", "jobfiles", "-o", "plan.md", "-o", "plan.digest")
     assert planned.code == 2
-    assert "3 job files: 3 to buy for 48 credits ($0.24)" in planned.out
+    assert "3 job files: 3 jobs to buy for 48 credits ($0.24)" in planned.out
     assert "jobfiles/0.yaml" in planned.err
     assert "No plan** for `jobfiles/0.yaml`" in (bench.folder / "plan.md").read_text()
     assert not (bench.folder / "plan.digest").exists()
@@ -173,8 +173,8 @@ def test_something_else_in_any_file_is_refused_before_anything_is_bought(bench: 
 def test_what_two_files_want_is_counted_and_bought_once(bench: Bench) -> None:
     bench.write({"a": "a"}, name="jobfiles/2.yml", campaign="two")
     planned = bench.do("plan", "jobfiles", "-o", "all.digest")
-    assert "2 job files: 2 to buy for 32 credits ($0.16)" in planned.out
-    assert "with 1 job that more than one of them wants, bought once" in planned.out
+    assert "2 job files: 2 jobs to buy for 32 credits ($0.16)" in planned.out
+    assert "1 job is in more than one file; each is bought once" in planned.out
     assert run(bench, "--expect", (bench.folder / "all.digest").read_text())[0] == 0
     assert sorted(bought(bench)) == ["a", "b"]
 
@@ -182,7 +182,7 @@ def test_what_two_files_want_is_counted_and_bought_once(bench: Bench) -> None:
 def test_several_files_are_asked_for_once(bench: Bench) -> None:
     asked = run(bench)
     assert asked[0] == 2
-    assert "3 job(s) would be bought" in asked[1]
+    assert "3 jobs to buy" in asked[1]
     assert bought(bench) == []
 
 
@@ -283,9 +283,9 @@ def piped(bench: Bench, *words: str) -> Ran:
 
 def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
     assert piped(bench, "validate", "-").err == "standard input is valid: 2 jobs\n"
-    assert "one: 2 to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").out
+    assert "one: 2 jobs to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").out
     assert len(piped(bench, "render", "-").out.splitlines()) == 2
-    assert "3 to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").out
+    assert "3 jobs to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").out
     assert piped(bench, "explain", "one/a", "-").out.startswith("one/a\n")
 
 

@@ -101,7 +101,7 @@ def test_a_rehearsal_says_so_wherever_credits_are_told(bench: Bench) -> None:
     bench.write({"one": "one"})
     mark = " - a rehearsal, nothing is paid"
     planned = bench.do("plan", "jobs.yaml", "--sandbox")
-    assert f"judged: 1 to buy for 16 credits ($0.08){mark}" in planned.out.split("\n")
+    assert f"judged: 1 job to buy for 16 credits ($0.08){mark}" in planned.out.split("\n")
     ran = bench.do("run", "jobs.yaml", "--sandbox", "--speed", "1000")
     assert ran.out.count(mark) == 2
     for verb in ("report", "status"):
@@ -120,10 +120,11 @@ def test_a_report_tells_what_its_run_bought_and_where_it_lies(bench: Bench) -> N
     second = bench.do(*rehearse)
     (_, latest) = sorted(path.name for path in (bench.folder / "rehearsal/runs").iterdir() if path.is_dir())
     ends = [
-        "3 jobs: 3 succeeded; 16 credits charged, 32 before",
+        "3 jobs: 3 succeeded; 16 credits charged, 32 in earlier runs",
         "this run bought 1 job for 16 credits",
-        "the campaign has spent or holds 48 credits, all runs together",
-        f"files in rehearsal/outputs; the record is rehearsal/runs/{latest}/manifest.json",
+        "all runs of the campaign: 48 credits spent or held",
+        "files:  rehearsal/outputs",
+        f"record: rehearsal/runs/{latest}/manifest.json",
     ]
     assert second.out.splitlines()[-4:] == ends
     assert bench.do("report", "--sandbox").out.splitlines()[-4:] == ends
@@ -136,7 +137,7 @@ def test_after_detaching_the_report_says_submitted_as_status_does(bench: Bench) 
     bench.write({"one": "one"})
     ran = bench.do("run", "jobs.yaml", "--sandbox", "--detach")
     assert ran.code == 0
-    assert "1 job: 1 submitted; 0 credits charged, 16 credits held by what is not settled yet" in ran.out
+    assert "1 job: 1 submitted; 0 credits charged, 16 credits held for unfinished jobs" in ran.out
     assert "  submitted  1" in bench.do("status", "--sandbox").out
     assert "files in" not in ran.out
 
@@ -162,7 +163,7 @@ def test_with_nothing_to_collect_the_hint_leads_to_the_doubt(doubtful: Bench) ->
     nothing = doubtful.do("collect", "--sandbox", "--runs", "my runs")
     assert nothing.code == 4
     assert nothing.err == (
-        "Nothing to collect.\n1 in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\n"
+        "1 job in doubt: `kiejobs status --sandbox --runs 'my runs'` shows what to do\nNothing to collect.\n"
     )
 
 

@@ -43,7 +43,7 @@ def test_gitlab_s_jobs_plan_and_run_by_their_own_scripts(forge: Forge) -> None:
     git(forge.dev, "push", "--quiet", "origin", "HEAD:main")
     merged = Job(forge, "lab")
     approved = merged.play("kiejobs-approve")
-    assert "2 to buy for 52 credits" in approved
+    assert "2 jobs to buy for 52 credits" in approved
     name, _, digest = (merged.clone / "kiejobs.env").read_text().strip().partition("=")
     assert name == "EXPECT"
     assert "--expect is empty" in Job(forge, "empty").play("kiejobs-run", 2, KIE_API_KEY=KEY, EXPECT="")

@@ -178,7 +178,7 @@ def test_a_plan_of_every_kind_says_what_a_merge_would_buy() -> None:
 
 - ⚠️ **Price unknown** for 1 job, left out of the sum: no budget can hold that, so a run stops \
 before it.
-- ⚠️ **Over budget**: 900 left; a run stops buying when it is used up.
+- ⚠️ **Over budget**: 900 credits ($4.50) left; a run stops at the first job that does not fit.
 - ⚠️ **In doubt**: not bought again until resolved, see below.
 - **Failed**: held, and not bought again without `--retry failed`.
 
@@ -336,7 +336,7 @@ def test_a_report_says_what_a_run_came_to() -> None:
     assert "| ✅ | `tea/good` | succeeded | 15.5 | `task-0`<br>`tea/good.mp4` |" in said
     assert said.index("tea/bad") < said.index("`tea/good`")
     assert "    kiejobs resolve 'tea/doubt[d=5]' --lost\n" in said
-    assert "Stopped: credits." in said
+    assert "Stopped (credits): " in said
 
 
 @given(evil)

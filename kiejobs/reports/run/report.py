@@ -60,13 +60,18 @@ def report_text(
     wide: int | None = None,
     local: bool = False,
 ) -> str:
-    """Jobs with their tasks and their files or errors; the totals; what needs attention; where it all is.
+    """Jobs with their tasks and their files or errors; the totals; what needs attention; where the files are.
 
     Of many jobs a page lists those that need attention. `wide` is columns, None without end.
     """
     paint = Paint(color, local)
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
-    title = f"run {sanitize(view.manifest['run_id'])}{of}{REHEARSED if view.rehearsal else ''}"
+    end = REHEARSED if view.rehearsal else ""
+    title = f"run {sanitize(view.manifest['run_id'])}{of}{end}"
+    steps = _attention(view, paint, detail)
+    if detail is Detail.LINE:
+        name = f"{sanitize(campaign)}: " if campaign else ""
+        return "\n".join([*steps[1:], paint.bold(f"{name}{view.summary}{end}")])  # the first is blank
     tables = [] if detail is Detail.SUMMARY else ["", *_tables(view, paint, detail, wide), ""]
     lines = [paint.bold(title), *tables]
     lines += [paint.bold(view.summary), *view.choice, *view.bought_summary]
@@ -74,14 +79,18 @@ def report_text(
         from kiejobs.reports.check_results import summary  # noqa: PLC0415 - only where there are checks
 
         lines.append(summary(view.checks.values()))
-    is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
-    is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
-    most = None if detail is Detail.FULL else _EACH
-    left = [] if is_done else steps_after(view, local=local)
-    steps = list(step_lines(left, paint, most=most, flag=view.flag))
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
+
+
+def _attention(view: RunView, paint: Paint, detail: Detail) -> list[str]:
+    """What is to be done, each below a blank line."""
+    is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
+    if is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit):
+        return []
+    most = None if detail is Detail.FULL else _EACH
+    return list(step_lines(steps_after(view, local=paint.local), paint, most=most, flag=view.flag))
 
 
 def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
@@ -161,7 +170,7 @@ def _credits(job: JobView) -> str:
 def _below(job: JobView) -> Iterator[str]:
     """The task, and what came of it."""
     paths = map(itemgetter("path"), job.job["files"])
-    came = list(filter(None, [*paths, job.error, job.advice, job.note or _said(job.job)]))
+    came = list(filter(None, [*paths, job.error, job.note or _said(job.job)]))
     words = [job.job["task_id"] or "", *came[:1]]
     for text in ("  ".join(filter(None, words)), *came[1:]):
         if text:
@@ -186,11 +195,10 @@ def _said(job: Mapping[str, Json]) -> str | None:
 
 
 def _places(view: RunView) -> list[str]:
-    """Where the videos are, and what to keep: one line, or none."""
+    """Where the videos are, and the record of the run."""
     has_files = any(map(itemgetter("files"), view.manifest["jobs"].values()))
-    parts = [f"files in {sanitize(view.outputs)}"] if view.outputs and has_files else []
-    parts += [f"the record is {sanitize(view.record)}"] if view.record else []
-    return ["; ".join(parts)] if parts else []
+    lines = [f"files:  {sanitize(view.outputs)}"] if view.outputs and has_files else []
+    return lines + ([f"record: {sanitize(view.record)}"] if view.record else [])
 
 
 # --- the document ---------------------------------------------------------------------------------

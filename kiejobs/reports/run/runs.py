@@ -59,7 +59,7 @@ class RunLine:
         if self.stopped is not None:
             return f"stopped: {state_words(sanitize(self.stopped))}"
         if self.exit_code is None:
-            return "at work" if self.live else "no end on record"
+            return "active" if self.live else "no end recorded"
         known = self.exit_code in list(ExitCode)
         return _ENDS.get(ExitCode(self.exit_code), "ended") if known else f"exit {self.exit_code}"
 
@@ -82,7 +82,7 @@ def runs_text(
 ) -> str:
     """A line for each run, `after` below a blank line. `wide` is columns, None without end; `local` as in `Paint`."""
     if not lines:
-        return f"No runs in {sanitize(place)}."
+        return f"No runs in {sanitize(place)} yet."
     paint = Paint(color, local)
     head, *rows = table(_HEAD, [_row(line, paint) for line in lines], right=frozenset({5}), wide=wide)
     return "\n".join([paint.bold(head), *rows, *([""] if after else []), *after])
@@ -91,7 +91,7 @@ def runs_text(
 def runs_footer(older: int, flag: str) -> list[str]:
     """How to see the `older` ones, which are not shown, and one in full."""
     more = [f"{plural(older, 'older run')}: --limit shows more"] if older else []
-    return [*more, f"`kiejobs report RUN{flag}` shows one run, by its id or a unique part of it"]
+    return [*more, f"`kiejobs report RUN{flag}` shows one run; RUN is its id or a unique part of it"]
 
 
 def _row(line: RunLine, paint: Paint) -> tuple[str, ...]:

@@ -84,15 +84,16 @@ def status_text(
 ) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
     paint, most = Paint(color, local), None if detail is Detail.FULL else _MOST
-    title = _title(view) + (REHEARSED if rehearsal else "")
-    lines = [paint.bold(title), *_counts(view, paint)]
+    lines = [paint.bold(_title(view, rehearsal=rehearsal)), *_counts(view, paint)]
     if at_api := [one for one in view.open if not one.lacks_result]:
         lines += ["", *_open(view, at_api, paint, flag, most)]
     if unnamed := [one for one in view.open if one.lacks_result]:
-        words = f"successful by the API's word, but it named none that can be used; ask again with `kiejobs collect{flag}`"
+        words = (
+            f"successful, says the API, but it named no usable result; ask again with `kiejobs collect{flag}`"
+        )
         lines += ["", *_tasks("No result", words, unnamed, "submitted", paint, most)]
     if view.not_collected:
-        words = f"made, but the files are not here; try `kiejobs collect{flag}`"
+        words = f"made, but not all files are here; download them with `kiejobs collect{flag}`"
         lines += ["", *_tasks("Not collected", words, view.not_collected, "settled", paint, most)]
     if view.expiring is not None:
         lines += ["", *_expiring(view.expiring, paint, flag)]
@@ -149,15 +150,16 @@ def status_document(view: StatusView) -> dict[str, Json]:
     }
 
 
-def _title(view: StatusView) -> str:
+def _title(view: StatusView, *, rehearsal: bool) -> str:
     of = f"{sanitize(view.campaign)}: " if view.campaign else ""
-    where = f" at {sanitize(view.origin)}"
+    where = "" if rehearsal else f" at {sanitize(view.origin)}"
+    end = REHEARSED if rehearsal else ""
     if not view.runs:
-        return f"{of}no runs yet{where}: nothing was bought"
+        return f"{of}no runs{where} yet; nothing was bought{end}"
     are = "is" if len(view.live_runs) == 1 else "are"
-    at_work = f"; {sanitize(', '.join(view.live_runs))} {are} at work now" if view.live_runs else ""
+    at_work = f"; {sanitize(', '.join(view.live_runs))} {are} active now" if view.live_runs else ""
     last = sanitize(view.runs[-1])
-    return f"{of}{plural(len(view.runs), 'run')}{where}, the last {last}{at_work}"
+    return f"{of}{plural(len(view.runs), 'run')}{where}, the latest is {last}{at_work}{end}"
 
 
 def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
@@ -190,11 +192,11 @@ def _expiring(expiring: Sequence[Expiring], paint: Paint, flag: str) -> Iterator
     if not expiring:
         yield "Nothing that is still to be downloaded expires within that time."
         return
-    yield f"{paint.bold('Expiring')}: fetch them now, the nearest first, with `kiejobs collect{flag}`"
+    yield f"{paint.bold('Expiring')}: download them now with `kiejobs collect{flag}`"
     rows = []
     for line in expiring:
         by = paint.moment(f"{line.end:%Y-%m-%dT%H:%M:%SZ}")
-        old = "may be gone by older pages of the vendor, which say 24 hours"
+        old = "may be gone already: older pages of the vendor say 24 hours"
         name, task = sanitize(line.attempt.address), sanitize(line.attempt.task_id or "")
         rows.append((name, task, f"by {by}", old if line.may_be_gone else ""))
     yield from (f"  {line}" for line in columns(rows))
@@ -208,7 +210,7 @@ def _expiring_document(line: Expiring) -> dict[str, Json]:
 
 def _conflicts(view: StatusView, paint: Paint, flag: str) -> Iterator[str]:
     """Each claim that was not taken, and how to end it."""
-    yield f"{paint.loud('Conflict')}: a claimed task was not accepted, or is on record twice; look at it, then resolve it."
+    yield f"{paint.loud('Conflict')}: a claimed task was not accepted, or is recorded twice; look at it, then resolve it."
     for attempt in view.conflicts:
         yield f"  {sanitize(attempt.address)}"
         for conflict in attempt.conflicts:

@@ -111,7 +111,7 @@ class RunView:
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address. With `canary` the run bought the cheapest of each job first;
     `against` are the purchases that hold back the rest of their job, and whether each has a result.
-    `of_jobs`: how many jobs the run had, where some are selected.
+    `of_jobs`: how many jobs the run had, where some are selected. `uncollected`: addresses whose lost files could not be downloaded again.
     """
 
     manifest: Mapping[str, Json]
@@ -133,6 +133,7 @@ class RunView:
     canary: bool = False
     against: Mapping[str, bool] = field(default_factory=dict)
     of_jobs: int | None = None
+    uncollected: Collection[str] = ()
 
     @cached_property
     def jobs(self) -> list[JobView]:
@@ -148,7 +149,10 @@ class RunView:
         planned = None if planned is None else Decimal(planned)
         charged = None if charged is None else Decimal(charged)
         note, decision = self.notes.get(address), self.decisions.get(address)
-        return JobView(address, job, note, _status(job), text, advice, planned, charged, decision)
+        status = _status(job)
+        if status is JobStatus.SUCCEEDED and address in self.uncollected:
+            status = JobStatus.NOT_COLLECTED
+        return JobView(address, job, note, status, text, advice, planned, charged, decision)
 
     @cached_property
     def counts(self) -> Counter[JobStatus]:
@@ -204,7 +208,7 @@ class RunView:
         sums = [_charged(jobs, None if self.settled is None else {one.attempt_id for one in self.settled})]
         if not _HELD.isdisjoint(counts):
             held = _sum(job.planned for job in jobs if job.status in _HELD)
-            sums.append(f"{held} held by what is not settled yet")
+            sums.append(f"{held} held for unfinished jobs")
         if counts[JobStatus.IN_DOUBT]:
             doubted = _sum(job.planned for job in jobs if job.status is JobStatus.IN_DOUBT)
             sums.append(f"{doubted} in doubt")
@@ -224,7 +228,7 @@ class RunView:
             lines = [f"{confirmed}; in doubt: {_priced(doubts)}"]
         own = sum((attempt.committed for attempt in self.attempts), Decimal(0))
         if self.of_campaign not in {None, own}:
-            lines.append(f"the campaign has spent or holds {price_text(self.of_campaign)}, all runs together")
+            lines.append(f"all runs of the campaign: {price_text(self.of_campaign)} spent or held")
         return lines
 
 
@@ -295,7 +299,7 @@ def _charged(jobs: Sequence[JobView], mine: Collection[str] | None) -> str:
     silent = [job for job in jobs if job.charged is None and job.job["state"] == State.SUCCEEDED]
     words = [f"{price_text(charged)} charged"] if charged or not (silent or before) else []
     if before:
-        words.append(f"{credits_text(before)} before" if words else f"{price_text(before)} charged before")
+        words.append(f"{credits_text(before) if words else price_text(before) + ' charged'} in earlier runs")
     if silent:
         planned = _sum(job.planned for job in silent)
         words.append(f"{planned} planned, the API did not say what it charged")
@@ -316,6 +320,7 @@ def _sum(prices: Iterable[Decimal | None]) -> str:
 _SUCCESS = "success"  # the API's word, for a task that may have named no result
 _LONGEST = 160
 _LONGEST_ANSWER = 500
+_SAME = 80  # characters of an answer by which it is recognized where it is quoted
 _SHOWN_PICKS = 5
 _were = partial(plural, noun="job was", many="jobs were")
 _are = partial(plural, noun="job is", many="jobs are")
@@ -324,20 +329,18 @@ _CURES = {
     "budget": "Raise the budget, then run again.",
     "failures": "Find out why they failed before buying more.",
     "credits": "Top up the account, then run again.",
-    "key_limit": "The key has a limit of its own: raise it where the key was made, or wait for its next period; topping up the account does not help.",
-    "edge": "Something in front of the API refused this machine: a proxy, a firewall, or the API's edge; the key may be fine. `kiejobs doctor` asks again.",
-    "busy": "At 429 something else uses up the account's rate (20 creates in 10 s), at 455 the API is under maintenance; run again later, or with a longer --wait.",
-    "key": "Check KIE_API_KEY, and at the vendor whether the key takes this machine's address; `kiejobs doctor` shows what the API answers.",
-    "unreachable": "See with `kiejobs doctor` whether the API can be reached, then run again.",
-    "doubts": "Find out what the API made of them before anything more is bought.",
-    "journal": "The ledger could not be written: find out why, make it writable (disk, permissions, network), then run again.",
-    "bug": "This is a fault of kiejobs. Running again is safe: nothing is bought twice.",
+    "key_limit": "The key has a spending limit of its own: raise it where the key was created, or wait for its next period. Topping up the account does not help.",
+    "edge": "A proxy, a firewall or the API's edge refused this machine; the key may be fine. `kiejobs doctor` checks again.",
+    "busy": "429: other programs use up the account's rate limit (20 creates in 10 s); 455: the API is under maintenance. Run again later, or with a longer --wait.",
+    "key": "Check KIE_API_KEY, and with the vendor whether the key allows this machine's IP address; `kiejobs doctor` shows what the API answers.",
+    "unreachable": "Check with `kiejobs doctor` whether the API can be reached, then run again.",
+    "doubts": "Find out what the API made of them before you buy more.",
+    "journal": "The ledger could not be written. Make it writable (disk, permissions, network), then run again.",
+    "bug": "This is a bug in kiejobs. Running again is safe: nothing is bought twice.",
 }
-_REFILL = (
-    "The sandbox's account is empty. It is filled for each command, with more by --sandbox-credits NUMBER."
-)
-_NO_PRICE = "Put it into prices.yaml, or buy without a budget, then run again."
-_GO_ON = "Run again to go on; nothing is bought twice."
+_REFILL = "The sandbox's account ran out of credits. Set its balance with --sandbox-credits, then run again."
+_NO_PRICE = f"Put the price into {FILE}, or buy without a budget, then run again."
+_GO_ON = "Run again to continue; nothing is bought twice."
 
 
 def steps_after(view: RunView, *, local: bool = False) -> list[Step]:
@@ -375,14 +378,14 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
     again = f"kiejobs collect{view.flag}" if is_collect else _run(view)
     if reason == "interrupted":
         return _interrupted(view.counts, again)
-    reasoned = f": {shortened(sanitize(why), _LONGEST).rstrip('.')}" if why else ""
     unsent = view.counts[JobStatus.UNSENT]
-    left = f" {_were(unsent)} not bought." if unsent else ""
+    left = [f"{shortened(sanitize(why), _LONGEST).rstrip('.')}."] if why else []
+    left += [f"{_were(unsent)} not bought."] if unsent else []
     cure = _NO_PRICE if why == UNPRICED else _CURES.get(reason, _GO_ON)
     if reason == "credits" and view.rehearsal:
         cure = _REFILL
-    message = f"{sanitize(reason)}{reasoned}.{left} {cure}"
-    return Step("stopped", message, (again,), title="Stopped")
+    title = f"Stopped ({state_words(sanitize(reason))})"
+    return Step("stopped", " ".join([*left, cure]), (again,), title=title)
 
 
 def _interrupted(counts: Counter[JobStatus], again: str) -> Step:
@@ -403,21 +406,21 @@ def _interrupted(counts: Counter[JobStatus], again: str) -> Step:
 def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
     run, collect = _run(view), f"kiejobs collect{view.flag}"
     if at_api := count[JobStatus.RUNNING] + count[JobStatus.SUBMITTED]:
-        message = f"{_are(at_api)} still at the API, paid for; download the files later with"
-        yield Step("running", message, (collect,), title="Not here yet")
+        message = f"{_are(at_api)} paid for and still at the API; download the files later with"
+        yield Step("running", message, (collect,), title="Not finished")
     if unnamed := count[JobStatus.NO_RESULT]:
-        message = f"{_are(unnamed)} successful by the API's word, but it named no result that can be used; paid for, ask again with"
+        message = f"{_are(unnamed)} paid for and successful, says the API, but it named no usable result; ask again with"
         yield Step("no_result", message, (collect,), title="No result")
     if uncollected := count[JobStatus.NOT_COLLECTED]:
-        message = f"{_are(uncollected)} bought and made, but the files are not here; try again with"
+        message = f"{_are(uncollected)} paid for and made, but not all files are here; download them with"
         yield Step("not_collected", message, (collect,), title="Not collected")
     if gone := count[JobStatus.GONE]:
         message = f"{_are(gone)} made and paid for, but the vendor no longer has the result; ask again, or buy the same again with"
         yield Step("gone", message, (collect, f"{run} --retry gone"), title="Gone")
     if failed := count[JobStatus.FAILED] + count[JobStatus.REJECTED]:
-        is_plain = any(job.status in _FAILED and not job.advice for job in view.jobs)
-        cure = "change the input" if is_plain else "see why"
-        message = f"{plural(failed, 'job')}; {cure}, or buy the same again with"
+        causes = dict.fromkeys(job.advice or "" for job in view.jobs if job.status in _FAILED)
+        cure = "change the input, or buy the same again with" if "" in causes else "to buy the same again:"
+        message = "; ".join([plural(failed, "job"), *filter(None, causes), cure])
         yield Step("failed", message, (f"{run} --retry failed",), title="Failed")
     if (unsent := count[JobStatus.UNSENT]) and view.stopped is None:
         if view.against:
@@ -449,7 +452,7 @@ def _run(view: RunView) -> str:
 
 def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
     """For each model that charged otherwise than planned."""
-    cure = f"put the current price into {FILE}, so that plans and budgets hold."
+    cure = f"put the current price into {FILE}, so that plans and budgets are right."
     return [Step("price_drift", f"{drift_words(one)}; {cure}", title="Price drift") for one in drifts]
 
 
@@ -483,12 +486,12 @@ def doubt_step(
     answer: Mapping[str, Json] | None = None,
 ) -> Step:
     """Both ways out of one doubt; `at_stake` are the credits that it may have cost, `answer` what came."""
-    why = shortened(sanitize(stated or "its run has ended, and what came of it is unknown"), _LONGEST)
-    how = "sent" if stated else "reserved"
-    message = f"{how} {when}, may have cost {price_text(at_stake)}: {why}"
-    message += f" ({advice})" if advice else ""
-    if answer is not None:
-        message += f"; the API answered: {shortened(sanitize(answer['text']), _LONGEST_ANSWER)}"
+    why = shortened(sanitize(stated or "its run has ended, and the outcome is unknown"), _LONGEST)
+    text = "" if answer is None else sanitize(answer["text"])
+    words = [] if text and ((stated or "").partition(": ")[2] or why) in text else [why]
+    words += [f"the API answered: {shortened(text, _LONGEST_ANSWER)}"] if text[:_SAME] not in why else []
+    message = f"{'sent' if stated else 'reserved'} {when}, may have cost {price_text(at_stake)}: "
+    message += "; ".join(words) + (f" ({advice})" if advice else "")
     named = quoted(answer["task_id"]) if answer and answer["task_id"] else "TASK_ID"
     command = f"kiejobs resolve {quoted(address)}"
     commands = (f"{command} --task {named}{flag}", f"{command} --lost{flag}")
@@ -505,10 +508,10 @@ def step_lines(
         title = paint.loud("In doubt")
         yield ""
         yield f"{title}: may have been bought; not bought again until you resolve it."
-        yield "Look for the request in the vendor's task log: --task with the id that you find there,"
-        yield "or --lost where you are sure that nothing was made."
+        yield "Find the request in the vendor's task log, and pass its id to --task;"
+        yield "use --lost only if you are sure that nothing was made."
         if most is not None and len(doubts) > most:
-            yield f"{len(doubts):,} jobs, of which {most} are here: `kiejobs -v status{flag}` lists all."
+            yield f"{most} of {len(doubts):,} jobs are listed; `kiejobs -v status{flag}` lists all."
     for step in order:
         if step.reason == "in_doubt":
             yield from (f"  {sanitize(step.address or '')}", f"    {step.message}")
@@ -522,12 +525,12 @@ def step_lines(
 
 
 def drift_words(drift: PriceDrift) -> str:
-    """`a/b charged 20 credits, not 16 (+25 %), for 1 job of 4`."""
+    """`a/b charged 20 credits instead of 16 (+25 %) for 1 of 4 jobs`."""
     charged, planned = price_text(drift.charged), credits_text(drift.planned)
     sign = "-" if (drift.percent or 0) < 0 else "+"
     percent = "" if drift.percent is None else f" ({sign}{money(abs(drift.percent))} %)"
-    jobs = f"{plural(drift.jobs, 'job')} of {drift.compared:,}"
-    return f"{sanitize(drift.model)} charged {charged}, not {planned}{percent}, for {jobs}"
+    jobs = f"{drift.jobs:,} of {plural(drift.compared, 'job')}"
+    return f"{sanitize(drift.model)} charged {charged} instead of {planned}{percent} for {jobs}"
 
 
 def drift_entry(drift: PriceDrift) -> dict[str, Json]:

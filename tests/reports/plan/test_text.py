@@ -89,9 +89,9 @@ def test_a_plan_of_every_kind_is_a_table_with_its_sums() -> None:
   -  tea/gone      no_longer_wanted
        succeeded; never deleted
 
-tea: 2 to buy for 1,016 credits ($5.08) and 1 at an unknown price; 1 in flight; 1 to collect; \
+tea: 2 jobs to buy for 1,016 credits ($5.08) and 1 at an unknown price; 1 in flight; 1 to collect; \
 1 moved; 1 done; 1 failed; 1 being submitted by another run; 1 in doubt; 1 no longer wanted
-  by job: 浓缩 1 for 1,000; pour 1 for 16; odd 1 at an unknown price
+  credits by job: 浓缩 1,000 (1 job); pour 16 (1 job); odd unknown (1 job)
 PRICE UNKNOWN for 1 job, left out of the sum: each costs the vendor's price of the day
 In doubt: not bought again until resolved; `kiejobs status` shows how.
 Failed: held, and not bought again without `--retry failed`.
@@ -102,7 +102,7 @@ digest: {DIGEST}"""
 def test_a_plan_that_only_buys_is_short() -> None:
     assert table([NEW]).split("\n")[2:] == [
         "",
-        "tea: 1 to buy for 16 credits ($0.08)",
+        "tea: 1 job to buy for 16 credits ($0.08)",
         f"digest: {DIGEST}",
     ]
 
@@ -115,7 +115,7 @@ def test_a_plan_with_nothing_to_buy_says_so() -> None:
 def test_a_rehearsal_says_beside_its_price_that_nothing_is_paid() -> None:
     assert table([NEW], rehearsal=True).split("\n")[2:] == [
         "",
-        "tea: 1 to buy for 16 credits ($0.08) - a rehearsal, nothing is paid",
+        "tea: 1 job to buy for 16 credits ($0.08) - a rehearsal, nothing is paid",
         f"digest: {DIGEST}",
     ]
     assert table([DONE], rehearsal=True).endswith("\ntea: 1 done. Nothing to buy in this rehearsal.")
@@ -129,12 +129,12 @@ def test_a_changed_job_may_have_more_to_say_than_what_differs() -> None:
 
 def test_an_unknown_price_is_said_loudly() -> None:
     said = table([UNPRICED])
-    assert "tea: 1 to buy, at an unknown price\nPRICE UNKNOWN for 1 job" in said
+    assert "tea: 1 job to buy at an unknown price\nPRICE UNKNOWN for 1 job" in said
     assert "no budget can hold that, so a run stops before it" in table([UNPRICED], left=100)
 
 
 def test_a_budget_that_is_too_small_is_told_before_and_not_after() -> None:
-    warning = "OVER BUDGET: 15 left; a run stops buying when it is used up"
+    warning = "OVER BUDGET: 15 credits ($0.08) left; a run stops at the first job that does not fit"
     assert warning in table([NEW], left=15).split("\n")
     assert "BUDGET" not in table([NEW], left=16)
     assert "BUDGET" not in table([NEW])
@@ -310,8 +310,8 @@ def test_lines_of_a_job_that_are_alike_are_one_line_of_a_long_plan() -> None:
         "     400 jobs; --full lists each",
         "",
     ]
-    assert said[9].startswith("tea: 400 to buy for 10,400 credits")
-    assert said[10] == "  by job: pour 200 for 5,200; steam 200 for 5,200"
+    assert said[9].startswith("tea: 400 jobs to buy for 10,400 credits")
+    assert said[10] == "  credits by job: pour 5,200 (200 jobs); steam 5,200 (200 jobs)"
     assert len(plan_text(many(["pour", "steam"], 100), detail=Detail.FULL).split("\n")) == 400 + 5
     assert plan_text(many(["pour", "steam"], 100), detail=Detail.SUMMARY).split("\n") == said[9:]
 

@@ -68,8 +68,8 @@ NOTHING = StatusView(None, "https://api.kie.ai", {}, (), (), (), Decimal(0), (),
 def test_the_status_of_a_ledger_with_everything_in_it() -> None:
     assert status_text(view(LEDGER, campaign="tea", live=RUN), flag=" --sandbox") == (
         """\
-tea: 1 run at https://api.kie.ai, the last 20261122T073600Z-1f0a2b; \
-20261122T073600Z-1f0a2b is at work now
+tea: 1 run at https://api.kie.ai, the latest is 20261122T073600Z-1f0a2b; \
+20261122T073600Z-1f0a2b is active now
   running    1
   succeeded  2
   failed     1
@@ -80,12 +80,12 @@ tea: 1 run at https://api.kie.ai, the last 20261122T073600Z-1f0a2b; \
 At the API: download the files with `kiejobs collect --sandbox`
   tea/busy  task-2  since 2026-11-22 07:00:20 UTC
 
-Not collected: made, but the files are not here; try `kiejobs collect --sandbox`
+Not collected: made, but not all files are here; download them with `kiejobs collect --sandbox`
   tea/here[scene=浓缩]  task-1  since 2026-11-22 07:00:24 UTC
 
 In doubt: may have been bought; not bought again until you resolve it.
-Look for the request in the vendor's task log: --task with the id that you find there,
-or --lost where you are sure that nothing was made.
+Find the request in the vendor's task log, and pass its id to --task;
+use --lost only if you are sure that nothing was made.
   tea/doubt[d=5]
     sent 2026-11-22 07:00:15 UTC, may have cost 16 credits: the model broke
     kiejobs resolve 'tea/doubt[d=5]' --task TASK_ID --sandbox
@@ -94,12 +94,12 @@ or --lost where you are sure that nothing was made.
 
 
 def test_a_status_without_runs_says_that_nothing_was_bought() -> None:
-    assert status_text(NOTHING) == "no runs yet at https://api.kie.ai: nothing was bought"
+    assert status_text(NOTHING) == "no runs at https://api.kie.ai yet; nothing was bought"
 
 
 def test_the_status_of_a_rehearsal_says_so_in_its_first_line() -> None:
     first, *rest = status_text(view(LEDGER), rehearsal=True).split("\n")
-    assert first.endswith("the last 20261122T073600Z-1f0a2b - a rehearsal, nothing is paid")
+    assert first.endswith("the latest is 20261122T073600Z-1f0a2b - a rehearsal, nothing is paid")
     assert rest == status_text(view(LEDGER)).split("\n")[1:]
 
 

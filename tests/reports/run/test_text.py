@@ -85,25 +85,25 @@ run 20261122T073600Z-1f0a2b of tea
   not submitted  tea/never
 
 9 jobs: 1 succeeded, 1 not collected, 1 failed, 1 rejected, 1 in doubt, 1 running, \
-2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held by what is not settled yet, \
+2 not submitted, 1 ruled lost; 31.5 credits charged, 16 credits held for unfinished jobs, \
 16 credits in doubt
 this run bought 4 jobs for 47.5 credits; in doubt: 1 job for 16 credits
 
 In doubt: may have been bought; not bought again until you resolve it.
-Look for the request in the vendor's task log: --task with the id that you find there,
-or --lost where you are sure that nothing was made.
+Find the request in the vendor's task log, and pass its id to --task;
+use --lost only if you are sure that nothing was made.
   tea/doubt[d=5]
     sent 2026-11-22 07:00:15 UTC, may have cost 16 credits: the model broke
     kiejobs resolve 'tea/doubt[d=5]' --task TASK_ID
     kiejobs resolve 'tea/doubt[d=5]' --lost
 
-Stopped: credits: 402: top up. 2 jobs were not bought. Top up the account, then run again.
+Stopped (credits): 402: top up. 2 jobs were not bought. Top up the account, then run again.
     kiejobs run 'jobs/tea time.yaml'
 
-Not here yet: 1 job is still at the API, paid for; download the files later with
+Not finished: 1 job is paid for and still at the API; download the files later with
     kiejobs collect
 
-Not collected: 1 job is bought and made, but the files are not here; try again with
+Not collected: 1 job is paid for and made, but not all files are here; download them with
     kiejobs collect
 
 Failed: 2 jobs; change the input, or buy the same again with
@@ -155,26 +155,26 @@ def test_commands_work_in_a_rehearsal() -> None:
 @pytest.mark.parametrize(
     ("stopped", "said"),
     [
-        (("budget", "the next job costs 72, and 10 is left"), "Raise the budget, then run again."),
-        (("budget", UNPRICED), "Put it into prices.yaml, or buy without a budget"),
+        (("budget", "the next job costs 72 credits, and 10 are left"), "Raise the budget, then run again."),
+        (("budget", UNPRICED), "Put the price into prices.yaml, or buy without a budget"),
         (("key", "401: no"), "`kiejobs doctor` shows what the API answers."),
         (("unreachable", "no route"), "whether the API can be reached"),
-        (("doubts", "10 in a row"), "before anything more is bought"),
-        (("journal", "disk full"), "make it writable"),
-        (("bug", "KeyError"), "a fault of kiejobs"),
+        (("doubts", "10 in a row"), "before you buy more"),
+        (("journal", "disk full"), "Make it writable"),
+        (("bug", "KeyError"), "a bug in kiejobs"),
     ],
 )
 def test_each_reason_to_stop_has_its_cure(stopped: tuple[str, str], said: str) -> None:
     found = document(planned(1, "a"), stopped=stopped)
     assert reasons(found) == ["stopped"]
-    assert found["next"][0]["message"].startswith(f"{stopped[0]}: {stopped[1]}. 1 job was not bought.")
+    assert found["next"][0]["message"].startswith(f"{stopped[1]}. 1 job was not bought.")
     assert said in found["next"][0]["message"]
     assert found["stopped"] == {"reason": stopped[0], "why": stopped[1]}
 
 
 def test_a_stop_whose_why_is_forgotten_is_still_told() -> None:
     said = text(planned(1, "a"), stopped=("budget", ""))
-    assert "Stopped: budget. 1 job was not bought. Raise the budget" in said
+    assert "Stopped (budget): 1 job was not bought. Raise the budget" in said
 
 
 IDS = [hash_of(number)[:32] for number in range(9)]
@@ -199,7 +199,7 @@ def test_an_interrupt_that_left_something_says_what_and_how_to_go_on() -> None:
     (step,) = after_an_interrupt(planned(0, "a"), *here, *busy, reserved(3, "doubt"))
     assert step["message"] == (
         "Interrupted; 1 job was not bought, 1 job is still at the API, 1 job is not collected, "
-        "1 job is in doubt. Run again to go on; nothing is bought twice."
+        "1 job is in doubt. Run again to continue; nothing is bought twice."
     )
     assert step["commands"] == ["kiejobs run 'jobs/tea time.yaml'"]
 
@@ -229,9 +229,9 @@ def test_what_was_only_submitted_is_not_said_to_run() -> None:
     said = text(*events)
     assert "  submitted      tea/new       (16)\n" in said
     assert "  running        tea/busy      (16)\n" in said
-    totals = "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held by what is not settled yet"
+    totals = "2 jobs: 1 running, 1 submitted; 0 credits charged, 32 credits held for unfinished jobs"
     assert totals in said.split("\n")
-    assert "Not here yet: 2 jobs are still at the API, paid for;" in said
+    assert "Not finished: 2 jobs are paid for and still at the API;" in said
     found = document(*events)
     assert refused("documents/report", found) == []
     assert [job["standing"] for job in found["jobs"]] == ["submitted", "running"]
@@ -292,16 +292,16 @@ PLACES = {"outputs": "rehearsal/outputs", "record": f"rehearsal/runs/{RUN}/manif
 
 
 def test_a_report_ends_with_where_the_files_and_the_record_are() -> None:
-    told = f"files in rehearsal/outputs; the record is rehearsal/runs/{RUN}/manifest.json"
+    told = f"files:  rehearsal/outputs\nrecord: rehearsal/runs/{RUN}/manifest.json"
     good = [event for event in one_of_each() if good_ones(event)]
     assert text(*good, **PLACES).endswith(f"\nthis run bought 1 job for 15.5 credits\n{told}")
     assert report_text(everything(**PLACES)).endswith(f" --retry failed\n\n{told}")
 
 
 def test_where_there_is_no_file_or_no_record_none_is_named() -> None:
-    assert text(planned(1, "a"), **PLACES).endswith(f"\n\nthe record is {PLACES['record']}")
+    assert text(planned(1, "a"), **PLACES).endswith(f"\n\nrecord: {PLACES['record']}")
     good = [event for event in one_of_each() if good_ones(event)]
-    assert text(*good, outputs="outputs").endswith("\nfiles in outputs")
+    assert text(*good, outputs="outputs").endswith("\nfiles:  outputs")
 
 
 def test_a_rehearsal_says_so_in_its_first_line() -> None:
