@@ -300,10 +300,10 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     own = (space, record, ledger, manifest(record, ledger, also=followed))
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     view = replace(view, checks=checks) if checks else view
-    again = {one.address for one in execution.changes if one.action is Action.COLLECT}
-    view = replace(
-        view, canary=execution.settings.canary, against=end.against, uncollected=again & end.notes.keys()
-    )
+    view = replace(view, canary=execution.settings.canary, against=end.against)
+    if end.notes:
+        again = {one.address for one in execution.changes if one.action is Action.COLLECT}
+        view = replace(view, uncollected=again & end.notes.keys())
     if any(map(attrgetter("conflicts"), view.attempts)):
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")

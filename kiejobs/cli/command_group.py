@@ -155,9 +155,8 @@ def make_screen(
     for one, other, said in ((quiet, verbose, "-q and -v"), (summary, full, "--summary and --full")):
         if one and other:
             raise click.UsageError(f"{said} exclude each other", context)
-    details = (
-        (full, Detail.FULL), (quiet, Detail.LINE), (summary, Detail.SUMMARY), (verbose, Detail.FULL),
-    )  # fmt: skip
+    short = Detail.LINE if quiet else Detail.SUMMARY if summary else Detail.PAGE
+    is_full = full or (verbose and not summary)
     return Screen(
         out=sys.stdout,
         err=sys.stderr,
@@ -170,7 +169,7 @@ def make_screen(
         outs=outs,
         quiet=quiet,
         verbose=verbose,
-        detail=next((detail for wanted, detail in details if wanted), Detail.PAGE),
+        detail=Detail.FULL if is_full else short,
         wide_out=_columns(sys.stdout),
         wide_err=_columns(sys.stderr),
     )

@@ -169,14 +169,8 @@ def stacked(*decorators: Decorator) -> Decorator:
 
 
 def format_flag(*forms: str, help: str = "Output format on stdout.") -> Decorator:  # noqa: A002 - click's word
-    return flag(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json", *forms]),
-        default="text",
-        show_default=True,
-        help=help,
-    )
+    choice = click.Choice(["text", "json", *forms])
+    return flag("--format", "form", type=choice, default="text", show_default=True, help=help)
 
 
 out_flag = partial(flag, "--out", "-o", "outs", multiple=True, metavar="FILE")
@@ -231,21 +225,15 @@ BASE_URL = flag("--base-url", metavar="URL", help="Base URL of the API; also KIE
 FOLDERS = stacked(
     click.option("-C", "directory", hidden=True, **FOLDER),
     flag("--runs", metavar="DIR", help="Folder for the journals.  [default: runs]"),
-    flag(
-        "--outputs",
-        metavar="DIR|URL",
-        help="Folder for the media, or s3://bucket/prefix.  [default: outputs]",
-    ),
+    flag("--outputs", metavar="DIR|URL",
+         help="Folder for the media, or s3://bucket/prefix.  [default: outputs]"),
     BASE_URL,
-    flag(
-        "--files-elsewhere",
-        is_flag=True,
-        help="Don't download collected files again if they were moved (for CI).",
-    ),
+    flag("--files-elsewhere", is_flag=True,
+         help="Don't download collected files again if they were moved (for CI)."),
     flag("--sandbox", is_flag=True, help="Rehearse: use the sandbox and rehearsal/; spend nothing."),
     POLICY,
     given("where", Locations),
-)
+)  # fmt: skip
 
 REHEARSAL = stacked(
     flag("--speed", type=factor, default=20.0, show_default=True,

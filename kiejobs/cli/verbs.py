@@ -94,15 +94,11 @@ def lock() -> None:
 @limit("--budget", type=o.credit_number, metavar="CREDITS", help="Compare the total with this budget.")
 @flag("--retry", multiple=True, type=click.Choice(["failed", "gone"]),
       help="Plan again what failed, or what the vendor no longer has.")  # fmt: skip
-@flag(
-    "--base",
-    metavar="REV",
-    help="Also show changes since REV in policy, prices, models, callbacks, budget, ledger.",
-)
+@flag("--base", metavar="REV",
+      help="Also show changes since REV in policy, prices, models, callbacks, budget, ledger.")  # fmt: skip
 @flag("--detailed-exitcode", is_flag=True, help="Exit with 3 if changes are pending.")
-@flag(
-    "--comment", is_flag=True, help="Create or update one comment on the pull request (GitHub and GitLab CI)."
-)
+@flag("--comment", is_flag=True,
+      help="Create or update one comment on the pull request (GitHub and GitLab CI).")  # fmt: skip
 @flag("--storyboard", type=o.web_address, metavar="URL", help="Link this gallery in the comment.")
 @o.DETAIL
 @out_flag(
@@ -310,12 +306,8 @@ def pick() -> None:
 @click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
 @flag("--by", type=click.Choice(["job", "campaign", "tag", "model", "month", "pick"]), default="job",
       show_default=True, help="What to group purchases by.")  # fmt: skip
-@flag(
-    "--since",
-    type=o.moment,
-    metavar="DATE|DURATION",
-    help="Only purchases since this date or within this time, in UTC: 2026-11-01, 7d.",
-)
+@flag("--since", type=o.moment, metavar="DATE|DURATION",
+      help="Only purchases since this date or within this time, in UTC: 2026-11-01, 7d.")  # fmt: skip
 @o.VARIABLES
 @o.FOLDERS
 @flag("--format", "form", type=click.Choice(["text", "json", "csv", "focus"]), default="text",
@@ -395,12 +387,8 @@ def verify() -> None:
 @flag("--format", "form", type=click.Choice(["csv", "ro-crate", "in-toto", "edl", "otio"]), required=True,
       help="A table, an RO-Crate, in-toto statements with SLSA provenance; or the picked clips for a video editor.")  # fmt: skip
 @flag("--campaign", metavar="NAME", help="Only files of this campaign.")
-@flag(
-    "--out",
-    "-o",
-    metavar="FILE|DIR",
-    help="Where to write; - means stdout. A crate is written to the outputs folder.",
-)
+@flag("--out", "-o", metavar="FILE|DIR",
+      help="Where to write; - means stdout. A crate is written to the outputs folder.")  # fmt: skip
 @o.FOLDERS
 @verb_of("manifest")
 def export() -> None:
@@ -455,9 +443,8 @@ def doctor() -> None:
 @flag("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @flag("--port", type=click.IntRange(0, 65535), default=8787, show_default=True,
       help="Port to listen on; 0 for any free port.")  # fmt: skip
-@flag(
-    "--store", metavar="DIR", help="Folder for the charge log.  [default: rehearsal/sandbox of the project]"
-)
+@flag("--store", metavar="DIR",
+      help="Folder for the charge log.  [default: rehearsal/sandbox of the project]")  # fmt: skip
 @o.REHEARSAL
 @verb_of("sandbox")
 def sandbox() -> None:

@@ -72,8 +72,7 @@ def _latest_of(
             screen.note(f"no run of {sanitize(campaign)} ({sanitize(file)}) yet")
     if files and not found:
         raise UsageProblem(
-            f"no run of these job files in {space.store.name}",
-            hint=f"`kiejobs run FILE{space.flag}` starts one",
+            f"no run of these job files in {space.store.name}", hint="`kiejobs run` starts one"
         )
 
 

@@ -132,7 +132,7 @@ def _run(
         done, end = _execute(planned, key, journal, how, space, screen, claim)
         used = (planned.budget_left or Decimal(0)) - (done.spending.left or Decimal(0))
         if end is NOTHING_DONE:
-            return _nothing_to_do(done, planned, how, space, screen), used
+            return _nothing_to_do(done, planned, space, screen), used
         del loaded, planned  # the jobs, and the ledger as it was before
         return finish(done, end, space, screen), used
 
@@ -203,7 +203,7 @@ def _approved_together(
     changes = together(plans)
     tell, paint = _teller(screen)
     shown = plans_view(views, plans, how.budget)
-    if _shows_plan(how, space, screen):
+    if not screen.quiet or not (how.yes or space.sandbox):
         tell(f"{_gap(screen)}{plans_sum(shown, color=paint.color, detail=screen.detail)}")
     lines = list(changes.changes)
     both = replace(
@@ -268,7 +268,8 @@ def _plan(
 
         space.store.limit(limits_of(space, loaded))
     view = plan_view(loaded, space, ledger, made, left)
-    if shown and _shows_plan(how, space, screen):
+    is_asked = made.totals.actions[Action.SUBMIT] and not (how.yes or space.sandbox)
+    if shown and (is_asked or not screen.quiet):
         tell, paint = _teller(screen)
         tell(plan_text(view, **{**screen.look, "color": paint.color}))
     if space.policy is not None:
@@ -378,25 +379,18 @@ def _listening(
     return listening(how.ear if how.listen else None, url, space, screen)
 
 
-def _shows_plan(how: RunOptions, space: Workspace, screen: Screen) -> bool:
-    """With -q only to whom is asked about it."""
-    return not screen.quiet or not (how.yes or space.sandbox)
-
-
 def _gap(screen: Screen) -> str:
     return "" if screen.quiet else "\n"
 
 
-def _nothing_to_do(
-    done: Execution, planned: _Planned, how: RunOptions, space: Workspace, screen: Screen
-) -> ExitCode:
+def _nothing_to_do(done: Execution, planned: _Planned, space: Workspace, screen: Screen) -> ExitCode:
     """What is held back still counts: a job in doubt or failed is not a finished campaign."""
     mention_others(done, planned.ledger, space, screen)
     lines = done.changes
     attempts = {line.attempt.attempt_id: line.attempt for line in lines if line.attempt}
     doubts = [attempt for attempt in attempts.values() if attempt.state is State.IN_DOUBT]
     tell, paint = _teller(screen)
-    if planned.view is not None and not _shows_plan(how, space, screen):
+    if screen.quiet and planned.view is not None:  # which is shown only to whom is asked
         tell(plan_text(planned.view, **{**screen.look, "color": paint.color}))
     elif doubts:
         tell(doubts_text(doubts, paint, space.flag))

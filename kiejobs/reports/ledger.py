@@ -19,12 +19,9 @@ if TYPE_CHECKING:
     from kiejobs.core.document.nodes import Json
 
 
-_MANY = 10  # campaigns
-
-
 @dataclass(frozen=True, slots=True)
 class LedgerView:
-    """`states` are those of all purchases, None for what was not bought; `live` are active runs, in words; `campaigns` have purchases."""
+    """`states` are those of all purchases, None for what was not bought; `live` are active runs, in words."""
 
     home: str
     runs: Sequence[str]
@@ -43,7 +40,7 @@ def ledger_text(view: LedgerView, *, color: bool = False, flag: str = "") -> str
         ("ledger", sanitize(view.home)),
         ("runs", f"{len(view.runs)}, the latest is {sanitize(view.runs[-1])}" if view.runs else "none"),
         ("purchases", f"{bought}: {parts}" if bought else "none"),
-        *([("campaigns", few(list(map(sanitize, view.campaigns)), _MANY))] if view.campaigns else []),
+        *([("campaigns", few(list(map(sanitize, view.campaigns)), 10))] if view.campaigns else []),
         *(("active", sanitize(live)) for live in view.live),
     ]
     doubts = counts[State.IN_DOUBT]

@@ -442,38 +442,31 @@ def _around(
 
 
 def _sums(view: PlanView, paint: Paint, detail: Detail = Detail.PAGE) -> Iterator[str]:
-    """Of a line what needs attention precedes it, and there is nothing else."""
-    is_line = detail is Detail.LINE
-    if is_line:
-        yield from _attention(view, paint)
-    yield paint.bold(f"{sanitize(view.campaign)}: {_outcome(view)}")
-    if is_line:
-        return
-    for what, sums in (("job", view.by_job), ("model", view.by_model)) if view.submits > 1 else ():
-        if len(sums) > 1:
-            first = sorted(sums.items(), key=lambda item: -item[1].credits)
-            yield f"  credits by {what}: {few([_bought(*item) for item in first], _MANY, '; ')}"
-    if view.submits and view.prices and not needs_a_look(view.prices):
-        yield paint.dim(f"prices: {prices_words(view.prices)}")
-    yield from _attention(view, paint)
-    if view.submits:
-        yield paint.dim(f"digest: {view.totals.digest}")
-    if view.own_schemas:
-        yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
-
-
-def _attention(view: PlanView, paint: Paint) -> Iterator[str]:
-    """Prices that need a look, what guards the spending and has changed, and notices."""
-    if view.submits and needs_a_look(view.prices):
-        yield paint.loud(f"prices: {prices_words(view.prices)}")
+    """Of a line only what needs attention, then the line."""
+    is_line, needs_look = detail is Detail.LINE, needs_a_look(view.prices)
+    headline = paint.bold(f"{sanitize(view.campaign)}: {_outcome(view)}")
+    if not is_line:
+        yield headline
+        for what, sums in (("job", view.by_job), ("model", view.by_model)) if view.submits > 1 else ():
+            if len(sums) > 1:
+                first = sorted(sums.items(), key=lambda item: -item[1].credits)
+                yield f"  credits by {what}: {few([_bought(*item) for item in first], _MANY, '; ')}"
+    if view.submits and view.prices and (needs_look or not is_line):
+        line = f"prices: {prices_words(view.prices)}"
+        yield paint.loud(line) if needs_look else paint.dim(line)
     for line in view.guards:
         yield paint.loud(f"CHANGED SINCE {sanitize(view.base or '')}: {shortened(sanitize(line), _GUARD)}")
     for one in view.notices:
         how = f"; `{one.command}` shows how" if one.command else ""
-        if one.is_loud:
-            yield paint.loud(f"{one.title.upper()}{one.message}")
-        else:
-            yield f"{one.title}{one.message}{how}."
+        yield (
+            paint.loud(one.title.upper() + one.message) if one.is_loud else f"{one.title}{one.message}{how}."
+        )
+    if is_line:
+        yield headline
+    elif view.submits:
+        yield paint.dim(f"digest: {view.totals.digest}")
+    if view.own_schemas and not is_line:
+        yield f"schemas of this project: {schemas_words(view.own_schemas, sanitize)}"
 
 
 def _bought(name: str, sum_: BuySum) -> str:

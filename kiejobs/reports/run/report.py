@@ -68,7 +68,11 @@ def report_text(
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     end = REHEARSED if view.rehearsal else ""
     title = f"run {sanitize(view.manifest['run_id'])}{of}{end}"
-    steps = _attention(view, paint, detail)
+    is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
+    is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
+    most, steps = None if detail is Detail.FULL else _EACH, []
+    if not is_done:
+        steps = list(step_lines(steps_after(view, local=local), paint, most=most, flag=view.flag))
     if detail is Detail.LINE:
         name = f"{sanitize(campaign)}: " if campaign else ""
         return "\n".join([*steps[1:], paint.bold(f"{name}{view.summary}{end}")])  # the first is blank
@@ -82,15 +86,6 @@ def report_text(
     places = _places(view)
     gap = [""] if steps and places else []
     return "\n".join([*lines, *steps, *gap, *places])
-
-
-def _attention(view: RunView, paint: Paint, detail: Detail) -> list[str]:
-    """What is to be done, each below a blank line."""
-    is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
-    if is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit):
-        return []
-    most = None if detail is Detail.FULL else _EACH
-    return list(step_lines(steps_after(view, local=paint.local), paint, most=most, flag=view.flag))
 
 
 def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:

@@ -88,9 +88,7 @@ def status_text(
     if at_api := [one for one in view.open if not one.lacks_result]:
         lines += ["", *_open(view, at_api, paint, flag, most)]
     if unnamed := [one for one in view.open if one.lacks_result]:
-        words = (
-            f"successful, says the API, but it named no usable result; ask again with `kiejobs collect{flag}`"
-        )
+        words = f"successful, but the API named no usable result; ask again with `kiejobs collect{flag}`"
         lines += ["", *_tasks("No result", words, unnamed, "submitted", paint, most)]
     if view.not_collected:
         words = f"made, but not all files are here; download them with `kiejobs collect{flag}`"

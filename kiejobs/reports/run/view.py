@@ -111,7 +111,7 @@ class RunView:
     `decisions` by address, where people chose; `choice` is how many of each, in a line or none.
     `checks` are what is known of the results, by address. With `canary` the run bought the cheapest of each job first;
     `against` are the purchases that hold back the rest of their job, and whether each has a result.
-    `of_jobs`: how many jobs the run had, where some are selected. `uncollected`: addresses whose lost files could not be downloaded again.
+    `of_jobs`: how many jobs the run had, where some are selected. `uncollected`: whose lost files could not be downloaded.
     """
 
     manifest: Mapping[str, Json]
@@ -409,7 +409,9 @@ def _by_status(count: Counter[JobStatus], view: RunView) -> Iterator[Step]:
         message = f"{_are(at_api)} paid for and still at the API; download the files later with"
         yield Step("running", message, (collect,), title="Not finished")
     if unnamed := count[JobStatus.NO_RESULT]:
-        message = f"{_are(unnamed)} paid for and successful, says the API, but it named no usable result; ask again with"
+        message = (
+            f"{_are(unnamed)} paid for and successful, but the API named no usable result; ask again with"
+        )
         yield Step("no_result", message, (collect,), title="No result")
     if uncollected := count[JobStatus.NOT_COLLECTED]:
         message = f"{_are(uncollected)} paid for and made, but not all files are here; download them with"
