@@ -149,7 +149,9 @@ def _ignore(path: Path, screen: Screen, *, is_on_branch: bool) -> None:
         path.write_bytes(f"{there}{gap}{chr(10).join(missing)}\n".encode(errors="surrogateescape"))
     line, runs = journals_ignored_by(path.parent / "runs"), (path.parent / "runs").as_posix()
     if line is not None and not is_on_branch:
-        screen.say(f"warning: git ignores the journals in {runs}, the record of purchases; remove {line}")
+        screen.say(
+            f"warning: git ignores the journals in {runs} ({line}), the record of purchases: remove that line"
+        )
     if missing:
         plain = line is not None or is_on_branch
         commit = "" if plain else " (commit runs/: it is the record of purchases)"

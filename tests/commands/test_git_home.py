@@ -282,7 +282,8 @@ def test_a_ledger_is_shown_and_verified(plain: Origin) -> None:
     one = moved(plain)
     (run_id,) = [path.parent.name for path in one.journals()]
     assert one.do("ledger", "show").out == (
-        f"ledger     origin/kiejobs-ledger\nruns       1, the latest is {run_id}\npurchases  2: 2 succeeded\n"
+        f"ledger     origin/kiejobs-ledger\nruns       1, the latest is {run_id}\n"
+        "purchases  2: 2 succeeded\ncampaigns  judged\n"
     )
     assert one.do("ledger", "show", "--format", "json").json["live"] == []
     assert one.do("ledger", "verify").code == 0

@@ -60,7 +60,7 @@ def test_results_are_in_the_store_and_nowhere_else(stored: tuple[Stored, Judge])
     bench, judge = stored
     ran = bench.run()
     assert ran.code == ExitCode.DONE, ran.err
-    assert f"files in {bench.server.url};" in ran.err + ran.out
+    assert f"files:  {bench.server.url}" in ran.err + ran.out
     assert set(bench.server.objects()) == {A, B}
     assert [path for path in bench.folder.rglob("outputs/**/*") if path.is_file()] == []
     assert bench.job("a")["files"][0]["path"] == "judged/a/a.mp4"

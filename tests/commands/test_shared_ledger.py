@@ -52,7 +52,7 @@ def test_what_a_lost_machine_was_submitting_is_in_doubt_once_its_lease_has_run_o
     elsewhere = team.checkout("elsewhere")
     elsewhere.write({"slow": "slow [create=hang_kept]"})
     held = elsewhere.do(*RUN)
-    assert (held.code, "another run is submitting" in held.err) == (8, True)
+    assert (held.code, "Another run is submitting" in held.err) == (8, True)
     team.leases_run_out()
     assert elsewhere.do(*RUN).code == 4
     assert len(team.judge.creates) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from typing import TYPE_CHECKING
 
 import click
@@ -67,7 +68,7 @@ def test_a_ruling_may_come_from_the_environment_and_contradicts_itself_there_too
 ) -> None:
     both = bench.do("resolve", "tea/pour", "--lost", KIEJOBS_TASK="22" * 16)
     assert both.code == 2
-    assert "say one of --task ID and --lost" in both.err
+    assert "add --task ID or --lost, but not both" in both.err
     none = bench.do("resolve", "tea/pour", KIEJOBS_LOST="1")
     assert none.code == 2
     assert "`tea/pour` is not in doubt" in none.err
@@ -81,7 +82,7 @@ def test_a_rehearsal_asks_nothing_since_it_costs_nothing(bench: Bench) -> None:
     assert bench.do("run", "jobs.yaml", "--sandbox", "--speed", "1000").code == 0
     real = bench.do("run", "jobs.yaml")
     assert real.code == 2
-    assert "there is no terminal to confirm on" in real.err
+    assert "1 job to buy, and no terminal to confirm on" in real.err
     assert bench.journals() == []
 
 
@@ -126,11 +127,51 @@ def test_a_report_tells_what_its_run_bought_and_where_it_lies(bench: Bench) -> N
         "files:  rehearsal/outputs",
         f"record: rehearsal/runs/{latest}/manifest.json",
     ]
-    assert second.out.splitlines()[-4:] == ends
-    assert bench.do("report", "--sandbox").out.splitlines()[-4:] == ends
+    assert second.out.splitlines()[-5:] == ends
+    assert bench.do("report", "--sandbox").out.splitlines()[-5:] == ends
     document = bench.do("report", "--sandbox", "--format", "json").json
     assert refused("documents/report", document) == []
     assert document["run"] == {"bought": 1, "credits": "16"}
+
+
+def test_quietly_there_is_what_needs_attention_and_one_closing_line(bench: Bench) -> None:
+    bench.write({"one": "one", "two": "two"})
+    rehearse = ("-q", "run", "jobs.yaml", "--sandbox", "--speed", "1000")
+    mark = " - a rehearsal, nothing is paid"
+    over = "OVER BUDGET: 20 credits ($0.10) left; a run stops at the first job that does not fit"
+    planned = bench.do("-q", "plan", "jobs.yaml", "--budget", "20")
+    assert planned.out == f"{over}\njudged: 2 jobs to buy for 32 credits ($0.16)\n"
+    assert bench.do("-q", "plan", "jobs.yaml").out == planned.out.partition("\n")[2]
+    stopped = bench.do(*rehearse, "--budget", "20").out.splitlines()
+    assert stopped == [
+        (
+            "Stopped (budget): the next job costs 16 credits, and 4 are left. 1 job was not bought. "
+            "Raise the budget, then run again."
+        ),
+        "    kiejobs run jobs.yaml --sandbox",
+        f"judged: 2 jobs: 1 succeeded, 1 not submitted; 16 credits charged{mark}",
+    ]
+    bought = bench.do(*rehearse)
+    assert (bought.out, bought.err) == (
+        f"judged: 2 jobs: 2 succeeded; 16 credits charged, 16 in earlier runs{mark}\n", ""
+    )  # fmt: skip
+    assert bench.do(*rehearse).out == "judged: 2 done. Nothing to buy in this rehearsal.\n"
+
+
+def test_lost_files_that_are_gone_are_not_collected_and_not_called_succeeded(bench: Bench) -> None:
+    bench.write({"one": "one"})
+    rehearse = ("run", "jobs.yaml", "--sandbox", "--speed", "1000")
+    assert bench.do(*rehearse).code == 0
+    for path in (bench.folder / "rehearsal").glob("outputs/**/*.mp4"):
+        path.unlink()
+    shutil.rmtree(bench.folder / "rehearsal" / "sandbox")  # where the sandbox remembers its tasks
+    ran = bench.do("-q", *rehearse, "--wait", "1s")
+    assert ran.code == 1
+    assert ran.out.splitlines() == [
+        "Not collected: 1 job is paid for and made, but not all files are here; download them with",
+        "    kiejobs collect --sandbox",
+        "judged: 1 job: 1 not collected; 16 credits charged in earlier runs - a rehearsal, nothing is paid",
+    ]
 
 
 def test_after_detaching_the_report_says_submitted_as_status_does(bench: Bench) -> None:
@@ -139,7 +180,7 @@ def test_after_detaching_the_report_says_submitted_as_status_does(bench: Bench) 
     assert ran.code == 0
     assert "1 job: 1 submitted; 0 credits charged, 16 credits held for unfinished jobs" in ran.out
     assert "  submitted  1" in bench.do("status", "--sandbox").out
-    assert "files in" not in ran.out
+    assert "files:" not in ran.out
 
 
 # --- what to do next ---------------------------------------------------------------------------------
