@@ -87,7 +87,9 @@ def test_a_folder_of_job_files_is_planned_with_one_total(shell: Shell) -> None:
 def test_they_are_bought_in_the_order_in_which_they_are_named_under_one_budget(shell: Shell) -> None:
     ran = shell("kiejobs run jobfiles/tea.yaml jobfiles/espresso.yaml --sandbox --budget 16")
     assert ran.code == 5, "stopped by the budget"
-    assert "2 job files: 2 jobs to buy for 32 credits ($0.16)" in shell("kiejobs plan jobfiles/ --sandbox").out
+    assert (
+        "2 job files: 2 jobs to buy for 32 credits ($0.16)" in shell("kiejobs plan jobfiles/ --sandbox").out
+    )
     assert "tea: 1 done" in shell("kiejobs plan jobfiles/tea.yaml --sandbox").out
     assert shell("kiejobs run jobfiles/ --sandbox --budget 48").code == 0, "it buys only what is left"
 

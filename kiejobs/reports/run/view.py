@@ -338,7 +338,7 @@ _CURES = {
     "journal": "The ledger could not be written. Make it writable (disk, permissions, network), then run again.",
     "bug": "This is a bug in kiejobs. Running again is safe: nothing is bought twice.",
 }
-_REFILL = "The sandbox's account ran out of credits. Set its balance with --sandbox-credits, then run again."
+_REFILL = "The sandbox's account ran out of credits. It is filled for each command; --sandbox-credits sets its balance."
 _NO_PRICE = f"Put the price into {FILE}, or buy without a budget, then run again."
 _GO_ON = "Run again to continue; nothing is bought twice."
 
