@@ -55,6 +55,7 @@ BONUS = "High-tier top-ups (+10% bonus) bring effective pricing down to ~$0.72."
             {"": 12},
         ),
         ("14 credits per second for pro; 9 credits per second for std", "second", {"pro": 14, "std": 9}),
+        ("now just 8 credits per video — roughly 40 % below the official price.", "video", {"": 8}),
     ],
 )
 def test_what_is_plainly_said_is_data(text: str, unit: str, lines: dict[str, float]) -> None:
@@ -90,6 +91,16 @@ def test_what_is_plainly_said_is_data(text: str, unit: str, lines: dict[str, flo
         "1e9 credits per video",
         "\x1b[31m6 credits per video",
         "6 credits per video " * 200,
+        "10 credits per video, 50% off until Dec 31 2026, 20 credits after",
+        "20 credits per video for 10s, 10 credits per video; 50% more with audio",
+        "10 credits per video, double that with audio as in the official table",
+        "10 credits per video, see below for 1080p",
+        "10 credits per video, plus input seconds billed as in the table below",
+        "20 credits per video with audio, 30% cheaper than official without audio",
+        "10 credits per video. High-tier top-ups are needed for 1080p.",
+        "about 10 credits per video",
+        "approximately 10 credits (~$0.06) per video",
+        "0 credits per video",
     ],
 )
 def test_what_is_not_certain_is_no_data(text: str) -> None:
@@ -108,7 +119,11 @@ def test_a_value_without_a_price_or_with_two_is_seen(text: str) -> None:
 def test_seconds_are_counted_by_a_field_that_holds_them() -> None:
     for field in ({"type": "integer", "minimum": -1}, {"enum": ["5", "auto"]}):
         assert price_in("6 credits per second", spec(duration=field), "2026-11-30") is None
-    assert price_in("6 credits per image", spec(num_images={"type": "integer"}), "2026-11-30") is None
+    for name in ("num_images", "number_of_images", "imageCount", "image_count", "batch_size", "outputs", "n"):
+        for form in ({"type": "integer"}, {"enum": ["1", "2"]}):
+            assert price_in("6 credits per image", spec(**{name: form}), "2026-11-30") is None
+    for name, form in {"num_inference_steps": {"type": "integer"}, "images": {"type": "array"}}.items():
+        assert price_in("6 credits per image", spec(**{name: form}), "2026-11-30") is not None
     rate = price_in("6 credits per second", spec(), "2026-11-30")
     assert rate is not None
     assert (rate.unstated, rate.credits({})) == (True, None), "no request says how long an input is"

@@ -4,7 +4,8 @@ In: a sentence or two; the model's spec. Out: a `ModelPrice`, or None: then a pe
 
 Certain is a text of which each word is known here: amounts in credits, all for one unit, each with its conditions
 (resolution, seconds, sound, a listed value) on the same side. Its dollars must fit its credits, and all values of the
-fields that it speaks of must have a price (`is_complete`). What it says of other sellers and of larger top-ups is no price.
+fields that it speaks of must have a price (`is_complete`). What it says of other sellers and of larger top-ups is no price,
+where it says so in one of the known forms.
 """
 
 from __future__ import annotations
@@ -28,35 +29,51 @@ _CENT = Decimal("0.006")  # dollars are rounded to a cent, mostly
 _LONGEST = 2_000  # characters
 _MOST = 40  # amounts
 _NOT_HERE = re.compile(
-    r"high-tier top-ups[^\n]*|effective pric[^\n]*|[,;(—\u2013~-]?[^,;:.(—\u2013\n$]{0,80}\b(?:cheaper|below|official)\b[^\n$]{0,80}$",
+    r"[,(\u2014\u2013~-]?\s*(?:(?:roughly|about|just|a smooth)\s+)?~?\d{1,2} ?% (?:below|cheaper than|less than) "
+    r"(?:the )?(?:official(?: price| pricing| rate)?|fal(?:\.ai)?|replicate|competitors)\b\)?"
+    r"|high-tier top-ups(?: \(\+\d+% bonus\))?(?: bring effective pricing down to [^\n]*?| (?:include|get) \+?\d+% bonus[^\n]*?)?"
+    r"(?:\.(?=\s|$)|$)"
+    r"|effective pricing is approximately \d+% lower than the above rates\b",
     re.MULTILINE,
 )
 _NAME = re.compile(r"(?:for )?([a-z][\w. -]{1,50}?)(?:,| costs?\b| is priced at\b|:| —)")
 _WORD = re.compile(r"[a-z]+|\d+")
 _PLAIN_WORDS = {"api", "v", "pricing"}
 _TOKEN = re.compile(
-    r"(?P<credits>\d{1,6}(?:\.\d{1,4})?) credits?\b"
+    r"(?P<vague>(?:about|approximately) )?(?P<credits>\d{1,6}(?:\.\d{1,4})?) credits?\b"
     r"|\(?\s*[~≈=]?\s*(?:us )?\$\s?(?P<usd>\d{1,4}(?:\.\d{1,6})?)\s*\)?"
     r"|(?P<rate>per (?:video )?second|/ ?s(?:ec(?:ond)?)?\b|1 second of video)"
     r"|per (?P<unit>image|video|clip)\b"
     r"|(?P<seconds>\d{1,3})(?:[ -]?s(?:ec(?:onds?)?)?\b)(?P<clip> (?:video|clip))?"
     r"|(?P<size>\d{3,4} ?p|\d ?k)\b"
     r"|(?P<sound>with audio|no[- ]audio|without audio|with sound|no sound|without sound)"
-    r"|(?P<glue>generating|costs?|about|approximately|while|and|for|at|or|an?|the|now|just|is|[,;:.—\u2013]|\s+)"
+    r"|(?P<glue>(?:generating|costs?|while|and|for|at|or|an?|the|now|just|is)\b|[,;:.—\u2013]|\s+)"
     r"|(?P<word>[a-z][\w-]{0,40})"
+    r"|(?P<odd>.)"
 )
 _SOUND = re.compile(r"audio|sound")
 _LENGTH = "duration"
-_COUNTS = ("num_images", "n", "max_images", "num_outputs")
+_COUNTS = re.compile(
+    r"(?!.*(?:steps|frames|seconds))(?:.*_)?(?:n|num|number|counts?|quantity|qty|amount|batch|images|videos|outputs|samples|variations|copies|results)(?:_.*)?"
+)
+_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(slots=True)
 class _Amount:
-    """Credits, with the text around them. `unit` is second, image or video."""
+    """Credits, with the text around them. `unit` is second, image or video; `vague`: said to be about that."""
 
     credits: Decimal
     when: dict[str, str]
+    vague: bool
     unit: str | None = None
+    usd: Decimal | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Do its dollars fit? "About 6 credits ($0.03)" are six: there the dollars must be the same."""
+        off = None if self.usd is None else abs(self.credits * _USD - self.usd)
+        return self.credits > 0 and (off == 0 if self.vague else off is None or off <= _CENT)
 
 
 def price_in(text: str, spec: Spec, date: str, title: str = "") -> ModelPrice | None:
@@ -67,7 +84,9 @@ def price_in(text: str, spec: Spec, date: str, title: str = "") -> ModelPrice | 
     amounts = _amounts(text, spec, f"{spec.model} {title}") if len(text) <= _LONGEST else None
     units = {one.unit for one in amounts or ()}
     unit = units.pop() if len(units) == 1 else None
-    if not amounts or unit is None or any(name in spec.fields for name in _COUNTS):
+    if not amounts or unit is None or not all(one.is_certain for one in amounts):
+        return None
+    if any(_is_count(name, form) for name, form in spec.fields.items()):
         return None
     lines = tuple(PriceLine(one.when, one.credits) for one in amounts)
     length = spec.fields.get(_LENGTH)
@@ -97,11 +116,12 @@ def _amounts(text: str, spec: Spec, names: str) -> list[_Amount] | None:
     unit: str | None = None
     for kind, value in _tokens(text):
         amounts = [part for part in parts if isinstance(part, _Amount)]
-        if kind == "credits":
-            parts.append(_Amount(Decimal(value), {}))
+        if kind in {"credits", "vague"}:
+            parts.append(_Amount(Decimal(value), {}, kind == "vague"))
         elif kind == "usd":
-            if not amounts or abs(amounts[-1].credits * _USD - Decimal(value)) > _CENT:
+            if not amounts or amounts[-1].usd is not None:
                 return None
+            amounts[-1].usd = Decimal(value)
         elif kind in {"rate", "unit"}:
             one = "second" if kind == "rate" else value.replace("clip", "video")
             if amounts and amounts[-1].unit is None:
@@ -146,16 +166,12 @@ def _joined(parts: Sequence[_Amount | tuple[str, str]], unit: str | None) -> lis
 
 
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    at = 0
-    while at < len(text):
-        token = _TOKEN.match(text, at)
-        if token is None:
-            yield "odd", text[at]
-            return
-        at = token.end()
+    for token in _TOKEN.finditer(text):
         kind = str(token.lastgroup)
         if kind == "clip":
             yield "clip", token["seconds"]
+        elif token["vague"]:
+            yield "vague", token["credits"]
         elif kind != "glue":
             yield kind, token[kind]
 
@@ -171,6 +187,8 @@ def _condition(kind: str, value: str, spec: Spec) -> tuple[str, str] | None:
             if form.get("type") == "boolean" and _SOUND.search(name)
         ]
         value = "true" if value.startswith("with ") else "false"
+    elif kind == "odd":
+        return None
     else:
         plain = value.replace(" ", "")
         known = {
@@ -185,6 +203,14 @@ def _values(form: Mapping[str, Any]) -> list[str]:
     if form.get("type") == "boolean":
         return ["true", "false"]
     return [as_text(value) or "" for value in form.get("enum", ())]
+
+
+def _is_count(name: str, form: Mapping[str, Any]) -> bool:
+    """May it say how many are made?"""
+    if not _COUNTS.fullmatch(_INNER_CAPITAL.sub("_", name).lower()):
+        return False
+    values = _values(form)
+    return any(map(str.isdecimal, values)) if values else form.get("type") not in ("array", "object")
 
 
 def _counts(form: Mapping[str, Any]) -> bool:
