@@ -194,7 +194,7 @@ class Sandbox(JobsApi):
     def _create(self, request: Request, outcome: TaskOutcome) -> Response:
         """One whose file can't be fetched is refused, in words that don't say so (observed)."""
         body = request.json()
-        if b"uploads" in request.body and self._uploads.lacks_any(body, self.base_url, self.now()):
+        if b"://" in request.body and self._uploads.lacks_any(body, self.base_url, self.now()):
             return error(500)
         response, task = self.create(body, outcome)
         if task is not None and task.callback_url and self.send_callback is not None:
@@ -211,7 +211,9 @@ class Sandbox(JobsApi):
 
     def _discover(self, request: Request, _: TaskOutcome) -> Response:
         asked = asked_for(request.path)
-        return discovered(*asked, self.schemas, self.prices) if asked else bare(404, {"msg": MESSAGES[404]})
+        if not asked:
+            return bare(404, {"msg": MESSAGES[404]})
+        return discovered(*asked, self.schemas, self.prices, request.query)
 
     def _upload(self, request: Request, _: TaskOutcome) -> Response:
         return self._uploads.answer(request, self.base_url, self.now())

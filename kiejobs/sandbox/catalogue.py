@@ -33,12 +33,17 @@ def asked_for(path: str) -> tuple[str, str] | None:
 
 
 def discovered(
-    kind: str, name: str, schemas: Mapping[str, Mapping[str, Any]], prices: PriceTable
+    kind: str,
+    name: str,
+    schemas: Mapping[str, Mapping[str, Any]],
+    prices: PriceTable,
+    query: Mapping[str, str],
 ) -> Response:
-    """The answer to what was `asked_for`."""
+    """The answer to what was `asked_for`; `query` narrows the list."""
     if kind == "list":
         listed = [name for name in schemas if "x-kiejobs-retired" not in schemas[name]]
         offers = [_offer(name, schemas[name], prices.of(name)) for name in listed]
+        offers = [offer for offer in offers if _is_meant(offer, query)]
         return success({"total": len(offers), "models": offers})
     if name not in schemas:
         return error(404, _UNKNOWN)
@@ -59,6 +64,13 @@ def _offer(name: str, schema: Mapping[str, Any], price: ModelPrice | None) -> di
         "description": None,
         "pricingDesc": _price(price),
     }
+
+
+def _is_meant(offer: Mapping[str, Json], query: Mapping[str, str]) -> bool:
+    """By the three parameters that are documented. That `q` looks at the name and title is a guess."""
+    words = f"{offer['model']} {offer['title']}".lower()
+    fits = {"taskType": str(offer["taskType"]), "provider": str(offer["provider"]), "q": words}
+    return all(query.get(key, "").lower() in text.lower() for key, text in fits.items())
 
 
 def _openapi(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from kiejobs.sandbox.asgi import Request
 
 KEPT = 24 * 3600.0  # seconds that an upload is kept (documented)
+_URLS = re.compile(r'"(https?://(?:[^"/?#]*(\.invalid)(?=[:/?#"]))?[^"#]*)', re.IGNORECASE)
 _USER = "100000"
 _CONTENT = {
     "/api/file-base64-upload": "base64Data",
@@ -130,11 +131,14 @@ class UploadRoutes:
         return digest, self._folder / digest
 
     def lacks_any(self, body: Json, base_url: str, now: float) -> bool:
-        """Does a request point at an upload of ours that isn't there, or not any more?"""
-        own = re.compile(rf'"{re.escape(base_url)}/uploads/([^"?#]*)')
+        """Does a request point at an upload of ours that isn't there (any more), or at a host that never is (RFC 2606)?"""
         fields = body.get("input") if isinstance(body, dict) else None
-        paths = map(unquote, own.findall(compact(fields)))
-        return any(self.find(path, now) is None for path in paths)
+        for url, is_nowhere in _URLS.findall(compact(fields)):
+            own = url.removeprefix(f"{base_url}/uploads/")
+            is_gone = own != url and self.find(unquote(own.partition("?")[0]), now) is None
+            if is_gone or (is_nowhere and not url.startswith(f"{base_url}/")):
+                return True
+        return False
 
     def answer(self, request: Request, base_url: str, now: float) -> Response:
         """One of the three routes; errors with the status that is documented for them."""

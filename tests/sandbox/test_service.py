@@ -575,9 +575,12 @@ def test_names_lead_nowhere_else(stage: Stage, tmp_path: Path) -> None:
         ({"image_url": "OWN/never-was.png"}, 0, 500),
         ({"extra": {"deep": ["x", {"url": "OWN/never-was.png"}]}}, 0, 500),
         ({"image_url": "https://example.com/uploads/x.png"}, 0, 200),
+        ({"image_url": "http://nope.invalid/a.png"}, 0, 500),
+        ({"extra": ["https://nope.INVALID"]}, 0, 500),
+        ({"image_url": "https://example.com/a.invalid/b.png"}, 0, 200),
     ],
 )
-def test_a_create_whose_upload_is_not_there_is_a_server_exception(
+def test_a_create_whose_file_can_not_be_fetched_is_a_server_exception(
     stage: Stage, fields: dict[str, Any], hours: float, code: int
 ) -> None:
     url = _uploaded(stage)
@@ -880,6 +883,10 @@ def test_serving_says_where_it_is_ends_on_sigterm_and_prints_nothing_else(tmp_pa
 
 def test_models_are_listed_with_their_prices_in_prose(stage: Stage) -> None:
     data = stage.request("GET", "/api/v1/models").json()["data"]
+    for query, count in (({"q": "Dream"}, 1), ({"q": "x y"}, 0), ({"taskType": "Text to Image"}, 0)):
+        stage.clock.passes(1)
+        answer = stage.request("GET", "/api/v1/models", params=query).json()
+        assert answer["data"]["total"] == count
     assert data["total"] == len(data["models"]) == 1
     assert list(data["models"][0]) == [
         "model", "slug", "title", "provider", "taskType", "description", "pricingDesc",
