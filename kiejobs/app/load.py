@@ -5,6 +5,7 @@ In: the file's name, variables, limits. Out: `LoadedJobFile`. Touches: disk, by 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.files import (
+    STDIN,
     DataFolder,
     IncludeFolder,
     model_names,
@@ -170,7 +172,18 @@ def try_to_load(
     if folder.includes.read:
         problems += Problems(_comments_of_includes(document, folder))
     problems = _with_lines(problems, (document, *given), folder)
+    problems = _of_stdin(problems) if wanted.file == STDIN else problems
     return LoadedJobFile(wanted, expansion, problems, folder, models, given), problems
+
+
+def _of_stdin(problems: Problems) -> Problems:
+    """A job file from standard input has no folder: what it names is looked for from the current one."""
+
+    def said(text: str) -> str:
+        return text.replace("the job file's folder", "the current folder")
+
+    worded = [replace(one, message=said(one.message), hint=said(one.hint or "") or None) for one in problems]
+    return Problems(worded, problems.lines)
 
 
 def _comments_of_includes(document: Document, folder: JobFolder) -> Iterator[Diagnostic]:
@@ -221,11 +234,11 @@ def _with_lines(problems: Problems, read: Sequence[Document], folder: JobFolder)
     lines = dict(problems.lines)
     for document in read:
         lines[document.name] = document.lines
-    below = read[0].sibling("")
+    below = posixpath.dirname(read[0].name) or "."
     for problem in problems:
         name = problem.place.file if problem.place else read[0].name
         if name not in lines:
-            text = folder.includes.peek(name.removeprefix(below))
+            text = folder.includes.peek(posixpath.relpath(name, below))
             lines[name] = _ENDS.split(text) if isinstance(text, str) else []
     return Problems(problems, lines)
 

@@ -488,6 +488,9 @@ def test_includes_tables_and_pictures_come_from_anywhere_below_the_root(table: S
     file = shared(bench)
     outside = at(bench, ".", "validate", file)
     assert outside.code == 2, "nothing marks a root"
+    assert "move it there, or write `version: 1` into a kiejobs.yaml above both" in outside.err
+    (bench.folder / "kiejobs.yaml").write_text("version: 1\n")
+    assert at(bench, ".", "validate", file).code == 0
     project(bench)
     (request,) = at(bench, "video", "render", "jobfiles/tea.yaml").out.splitlines()
     assert '"prompt": "Soft light. A cup"' in request
@@ -504,8 +507,14 @@ def test_nothing_is_read_from_outside_of_the_root_or_from_what_is_hidden(table: 
     file = shared(bench)
     project(bench, "video")
     told = at(bench, ".", "validate", file).err
-    assert "`../../shared/scenes.csv` is hidden, or not below the project's root" in told
+    assert "`../../shared/scenes.csv` is outside the project" in told
+    assert "its root is `video`, which holds kiejobs.yaml: move the file below it" in told
     assert "no file matches `../../shared/**/*.png`" in told
+    (bench.folder / "video" / "kiejobs.yaml").unlink()
+    (bench.folder / "video" / ".git").mkdir()
+    told = at(bench, "video/jobfiles", "validate", "tea.yaml").err
+    assert "its root is `..`, the git work tree: move the file below it" in told
+    project(bench, "video")
     project(bench)
     (bench.folder / "video" / "kiejobs.yaml").unlink()
     (bench.folder / "shared").rename(bench.folder / ".shared")

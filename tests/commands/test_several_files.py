@@ -287,6 +287,8 @@ def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
     assert len(piped(bench, "render", "-").out.splitlines()) == 2
     assert "3 jobs to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").out
     assert piped(bench, "explain", "one/a", "-").out.startswith("one/a\n")
+    bench.write({"a": "{% include '../gone.j2' %}"}, name="jobfiles/1.yaml")
+    assert "template `../gone.j2` is outside the current folder" in piped(bench, "validate", "-").err
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,12 @@ class Beside:
         self._files = {name: text.encode() if isinstance(text, str) else text for name, text in files.items()}
         self.read_names: list[str] = []
 
-    def read(self, name: str, most: int) -> Source | str:
+    def read(self, name: str, most: int) -> Source | tuple[str, str | None]:
         self.read_names.append(name)
         data = self._files.get(name)
         if data is None:
-            return f"can't read `{name}`: No such file or directory"
-        return Source(name, data) if len(data) <= most else f"`{name}` is too large"
+            return f"can't read `{name}`: No such file or directory", None
+        return Source(name, data) if len(data) <= most else (f"`{name}` is too large", None)
 
     def entries(self, folder: str, pattern: str) -> tuple[list[str], list[str]]:
         del pattern

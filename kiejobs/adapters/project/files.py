@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import posixpath
 import re
 import sys
 import unicodedata
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kiejobs.adapters.project.root import PROJECT_FILE
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER, Source
 from kiejobs.core.document.wording import CONTROL
@@ -90,9 +92,22 @@ def is_shown(path: Path, root: Path) -> bool:
     return not any(part.startswith(".") for part in path.relative_to(root).parts)
 
 
-def may_read(path: Path, folder: Path, top: Path) -> bool:
-    """Both resolved: below the job file's folder or below `top`, and not hidden there."""
-    return is_shown(path, folder) or is_shown(path, top)
+def refusal(path: Path, folder: Path, top: Path) -> tuple[str, str] | None:
+    """Why a file isn't read, and what to do; None where it may be. All are resolved.
+
+    It may be below the job file's folder or below `top`, the project's root, and not hidden there.
+    """
+    if is_shown(path, folder) or is_shown(path, top):
+        return None
+    if path.is_relative_to(folder) or path.is_relative_to(top):
+        return "is hidden", "names that begin with a dot are not read: they may hold keys; rename it"
+    seen = "the current folder" if top == Path.cwd() else f"`{os.path.relpath(top)}`"
+    marks = {PROJECT_FILE: f"which holds {PROJECT_FILE}", ".git": "the git work tree"}
+    mark = next((words for name, words in marks.items() if (top / name).exists()), None)
+    if mark is not None:
+        return "is outside the project", f"its root is {seen}, {mark}: move the file below it"
+    hint = f"move it there, or write `version: 1` into a {PROJECT_FILE} above both: its folder is then the project's root"
+    return "is outside the job file's folder", hint
 
 
 def named(folder: Path, name: str) -> Path:
@@ -105,11 +120,6 @@ def named(folder: Path, name: str) -> Path:
 def _from(folder: Path, path: Path) -> str:
     """A path from the folder, with `/`."""
     return Path(os.path.relpath(path, folder)).as_posix()
-
-
-def reach_words(folder: Path, top: Path) -> str:
-    """The folder that is meant by `top`."""
-    return "the job file's folder" if top == folder else "the project's root"
 
 
 def _digest(data: bytes) -> str:
@@ -141,42 +151,47 @@ class IncludeFolder:
         return self._text(name, {})
 
     def _text(self, name: str, digests: dict[str, str]) -> str | TemplateProblem | None:
-        from kiejobs.core.template.renderer import TemplateProblem  # noqa: PLC0415 - for job files only
-
         try:
             path = named(self._folder, name)
-            wrong = self._wrong_place(path, name)
-            if wrong is not None:
-                return TemplateProblem(f"the template {wrong}", name=name)
+            if (wrong := self._wrong_place(path, name)) is not None:
+                return _refused(name, *wrong)
             if not path.exists():
                 return None
             if path.stat().st_size > LARGEST_TEMPLATE:
-                return TemplateProblem(f"the template is larger than {LARGEST_TEMPLATE:,} bytes", name=name)
+                return _refused(name, f"is larger than {LARGEST_TEMPLATE:,} bytes")
             data = path.read_bytes()
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that go round in circles
             why = error.strerror if isinstance(error, OSError) and error.strerror else "that is no path"
-            return TemplateProblem(f"the template can't be read: {why}", name=name)
+            return _refused(name, f"can't be read: {why}")
+        if data.startswith(LFS_POINTER):
+            return _refused(name, f"is {NO_POINTER[0]}", NO_POINTER[1])
         text = _template_text(data, name)
         if isinstance(text, str):
             digests[_from(self._folder, path)] = _digest(data)
         return text
 
-    def _wrong_place(self, path: Path, name: str) -> str | None:
+    def _wrong_place(self, path: Path, name: str) -> tuple[str, ...] | None:
         """What is there, or may be, and can't be included; where nothing is, `ignore missing` may go on."""
-        if not may_read(path, self._folder, self._top):
-            return f"is hidden, or not below {reach_words(self._folder, self._top)}"
+        if (refused := refusal(path, self._folder, self._top)) is not None:
+            return refused
         if path.is_dir():
-            return "is a folder"
+            return "is a folder", "name a file in it"
         if path.exists():
-            return None if path.is_file() else "is a pipe or a device"
-        return "is a link that leads nowhere" if (self._folder / name).is_symlink() else None
+            return None if path.is_file() else ("is a pipe or a device", "name a plain file")
+        is_link = (self._folder / name).is_symlink()
+        return ("is a link that leads nowhere", "name the file itself") if is_link else None
+
+
+def _refused(name: str, why: str, hint: str | None = None) -> TemplateProblem:
+    """It is the place that names the template that is to blame."""
+    from kiejobs.core.template.renderer import TemplateProblem  # noqa: PLC0415 - as above
+
+    return TemplateProblem(f"the template `{name[:80]}` {why}", hint, written=name)
 
 
 def _template_text(data: bytes, name: str) -> str | TemplateProblem:
     from kiejobs.core.template.renderer import TemplateProblem  # noqa: PLC0415 - as above
 
-    if data.startswith(LFS_POINTER):
-        return TemplateProblem(f"the template is {NO_POINTER[0]}", NO_POINTER[1], name=name)
     text = data.decode(errors="surrogateescape").removeprefix("\ufeff")
     odd = _ODD.search(text)
     if odd is None:
@@ -205,23 +220,23 @@ class DataFolder:
         self.asked: set[str] = set()
         self.patterns: set[str] = set()
 
-    def read(self, name: str, most: int) -> Source | str:
-        """The file under the name that people know it by; or why it can't be read."""
+    def read(self, name: str, most: int) -> Source | tuple[str, str | None]:
+        """The file under the name that people know it by; or why it can't be read, and maybe what to do."""
         self.asked.add(name)
-        shown = (self._shown / name).as_posix()
+        shown = posixpath.normpath((self._shown / name).as_posix())
         try:
             path = named(self._folder, name)
-            if not may_read(path, self._folder, self._top):
-                return f"`{name}` is hidden, or not below {reach_words(self._folder, self._top)}"
+            if (refused := refusal(path, self._folder, self._top)) is not None:
+                return f"`{name}` {refused[0]}", refused[1]
             if path.exists() and not path.is_file():  # a pipe would never end, or never begin
-                return f"`{shown}` is no file"
+                return f"`{shown}` is no file", None
             with path.open("rb") as stream:
                 data = stream.read(most + 1)  # not by its stated size: some have none
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in circles
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            return f"can't read `{shown}`: {why}"
+            return f"can't read `{shown}`: {why}", None
         if len(data) > most:
-            return f"`{shown}` is larger than {most // 2**20} MB: split it into several tables"
+            return f"`{shown}` is larger than {most // 2**20} MB", "split it into several tables"
         self.digests[_from(self._folder, path)] = _digest(data)
         return Source(shown, data)
 
@@ -231,7 +246,7 @@ class DataFolder:
         files, folders = [], []
         try:
             path = (self._folder / folder).resolve()
-            if not may_read(path, self._folder, self._top):
+            if refusal(path, self._folder, self._top):
                 return (), ()
             with os.scandir(path) as found:
                 for each in found:
@@ -253,7 +268,7 @@ class DataFolder:
 
     def _is_file(self, entry: os.DirEntry[str]) -> bool:
         try:
-            if entry.is_symlink() and not may_read(Path(entry.path).resolve(), self._folder, self._top):
+            if entry.is_symlink() and refusal(Path(entry.path).resolve(), self._folder, self._top):
                 return False
             return entry.is_file()
         except (OSError, RuntimeError):

@@ -16,7 +16,7 @@ import unicodedata
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, BinaryIO
 
-from kiejobs.adapters.project.files import may_read, named, reach_words
+from kiejobs.adapters.project.files import named, refusal
 from kiejobs.core.document.nodes import LFS_POINTER, NO_POINTER
 from kiejobs.core.document.wording import nearest, shorten
 from kiejobs.core.expand.job import LocalFile, NoFile, cannot_be_sent
@@ -69,10 +69,8 @@ class LocalFolder:
         """The file as it is now, for the caller to read and close."""
         try:
             target = named(self._folder, path)
-            if not may_read(target, self._folder, self._top):
-                return _no_path(
-                    path, f"leads out of {reach_words(self._folder, self._top)}, or into what is hidden"
-                )
+            if (refused := refusal(target, self._folder, self._top)) is not None:
+                return _no_path(path, *refused)
             return _opened(target, path)
         except (FileNotFoundError, ValueError):  # ValueError: half a character, a NUL
             return NoFile("missing-file", f"points at no file: {shorten(path)}", self._meant(path))
@@ -105,7 +103,7 @@ class LocalFolder:
                 there = (there / part).resolve()
                 meant.append(part)
                 continue
-            if not may_read(there, self._folder, self._top) or not there.is_dir():
+            if refusal(there, self._folder, self._top) or not there.is_dir():
                 return None
             with os.scandir(there) as entries:
                 every = islice((entry.name for entry in entries), _MOST_NAMES)
@@ -189,5 +187,5 @@ def _unreadable(path: str, error: OSError) -> NoFile:
     return NoFile("missing-file", why)
 
 
-def _no_path(path: str, what: str) -> NoFile:
-    return NoFile("file-path", f"points at {shorten(path)}, which {what}")
+def _no_path(path: str, what: str, hint: str | None = None) -> NoFile:
+    return NoFile("file-path", f"points at {shorten(path)}, which {what}", hint)

@@ -127,9 +127,9 @@ class ProcessRenderer:
             match self._process.receive():
                 case str(text):
                     return text
-                case {"problem": [str(message), hint, lineno, name, users, column]}:
+                case {"problem": [str(message), hint, lineno, name, users, *place]}:
                     lines = tuple((user, line) for user, line in users)
-                    return TemplateProblem(message, hint, lineno, name, lines, column)
+                    return TemplateProblem(message, hint, lineno, name, lines, *place)
                 case {"reads": [_, _, _, _] as parts}:
                     return Reads(*(None if part is None else frozenset(part) for part in parts))
                 case {"load": str(name)}:

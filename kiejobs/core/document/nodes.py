@@ -6,6 +6,7 @@ Touches nothing.
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -100,10 +101,22 @@ class Document:
     def at(self, spot: Spot) -> Place:
         return Place(self.name, *spot)
 
+    def within(self, spot: Spot, text: str) -> Spot:
+        """Where the value that begins at `spot` holds `text`; its beginning where the lines don't show it as it is."""
+        line, column = spot
+        indent = len(self.lines[line - 1]) - len(self.lines[line - 1].lstrip())
+        for number, each in enumerate(self.lines[line - 1 :], line):
+            if number > line and each.strip() and not each[: indent + 1].isspace():
+                break  # the next value
+            found = each.find(text, column - 1 if number == line else 0)
+            if found >= 0:
+                return number, found + 1
+        return spot
+
     def sibling(self, name: str) -> str:
-        """What a file below the document's folder is called by whoever typed the document's name."""
+        """What a file, named by its path from the document's folder, is called by whoever typed the document's name."""
         folder = max(self.name.rfind("/"), self.name.rfind("\\")) + 1
-        return self.name[:folder] + name
+        return posixpath.normpath(self.name[:folder] + name)
 
 
 def leaves(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:

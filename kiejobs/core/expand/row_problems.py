@@ -101,10 +101,10 @@ class Places:
     def template_problem(self, problem: TemplateProblem, name: str, spot: Spot) -> RowProblem:
         """In the value `name`, or in a template that it pulls in."""
         if not problem.name:
-            where = f"`{name}`"
-            if problem.lineno and problem.lineno > 1:
-                where += f", its line {problem.lineno}"
-            return self.problem("template", f"{problem.message} (in {where})", spot, problem.hint)
+            at = self.document.within(spot, problem.written) if problem.written else spot
+            is_later = at == spot and problem.lineno and problem.lineno > 1
+            where = f"`{name}`, its line {problem.lineno}" if is_later else f"`{name}`"
+            return self.problem("template", f"{problem.message} (in {where})", at, problem.hint)
         lines = (*problem.users, (problem.name, problem.lineno or 1))
         # Other jobs may use the same template, so it's one problem, and not the job's.
         *users, place = (

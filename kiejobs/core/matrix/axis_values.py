@@ -286,7 +286,7 @@ MOST_SEEN: Final = 100_000
 _MOST_LEVELS = 32
 _LONGEST = 500
 _WAY = "write a path from the job file's folder, like `images/*.webp` or `images/**/*.webp`"
-_NONE = "hidden files, and links that lead out, are not matched"
+_NONE = "hidden files, and what is outside the project, are not matched"
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 _Steps: TypeAlias = "tuple[re.Pattern[str] | None, ...]"

@@ -41,8 +41,8 @@ _KINDS = "a table is a .csv, .tsv, .jsonl, .json or .yaml file"
 class DataFiles(Protocol):
     """What lies in the job file's project, by paths from its folder. Hidden files, and links that lead out, are not there."""
 
-    def read(self, name: str, most: int) -> Source | str:
-        """A file of at most `most` bytes, under the name that people know it by; or why not, in words."""
+    def read(self, name: str, most: int) -> Source | tuple[str, str | None]:
+        """A file of at most `most` bytes, under the name that people know it by; or why not, and maybe what to do."""
         ...
 
     def entries(self, folder: str, pattern: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -160,11 +160,12 @@ class _Reader:
         if not is_table(name):
             message = f"`{name}` is not a table: its extension is `{ending(name)[:20]}`"
             return None, [self._diagnostic("data-file", message, spot, _KINDS)]
-        none = f"there is no file `{name}` here"
+        none = f"there is no file `{name}` here", None
         found = self._files.read(name, MAX_BYTES) if self._files else none
-        if isinstance(found, str):
-            hint = "data lies in the project, and is named by its path from the job file's folder"
-            return None, [self._diagnostic("data-file", found, spot, hint)]
+        if isinstance(found, tuple):
+            why, hint = found
+            usual = "data lies in the project, and is named by its path from the job file's folder"
+            return None, [self._diagnostic("data-file", why, spot, hint or usual)]
         text = found.data.decode(errors="replace").removeprefix("\ufeff")
         self.lines[found.name] = text.replace("\r\n", "\n").split("\n")
         return read_table(found, source["key"], self._document.at(source.value_spots["key"]))

@@ -284,7 +284,7 @@ def check_name(name: Any) -> None:
     unsafe = ".." in parts or "" in parts or "\\" in name or _DRIVE.match(name)
     if unsafe or not name.isprintable():
         shown = "".join(char if char.isprintable() else "?" for char in name[:80])
-        raise TemplateProblem(f"the template name `{shown}` is not allowed", _WAY)
+        raise TemplateProblem(f"the template name `{shown}` is not allowed", _WAY, written=name)
 
 
 def _check_dropped(tree: nodes.Template) -> None:

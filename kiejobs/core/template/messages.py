@@ -75,7 +75,7 @@ def _not_found(error: TemplateNotFound) -> TemplateProblem:
         return TemplateProblem("the list of templates is empty", "name one at least")
     none = "none of the templates" if len(names) > 1 else "no template"
     hint = "included templates are looked for from the job file's folder, in its project only"
-    return TemplateProblem(f"there is {none} {_quoted(names)}", hint)
+    return TemplateProblem(f"there is {none} {_quoted(names)}", hint, written=names[0])
 
 
 def _too_deep(error: RecursionError) -> TemplateProblem:

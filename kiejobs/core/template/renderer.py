@@ -78,7 +78,8 @@ class TemplateProblem(Exception):
 
     `lineno` counts within the template from 1, None where no line is to blame. `name` is that of a
     template that was pulled in, None for the text that was handed in. `users` are the places that led
-    there, each a template's name and a line, the outermost first.
+    there, each a template's name and a line, the outermost first. `written` is a text at the place, if one is known:
+    the name of the template that is asked for.
     """
 
     message: str
@@ -87,6 +88,7 @@ class TemplateProblem(Exception):
     name: str | None = None
     users: tuple[Line, ...] = ()
     column: int = 1
+    written: str | None = None
 
     def __str__(self) -> str:
         return self.message

@@ -6,7 +6,7 @@ same, or each a `TemplateProblem`. Touches nothing: includes come from a functio
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -78,10 +78,18 @@ class LocalRenderer:
                 text.encode()  # an escape in a template can name half a character
                 return text
         except Exception as error:  # noqa: BLE001 - whatever a template raises is the template's
-            problem = _as_value(render_problem(error, names))
+            problem = self._placed(_as_value(render_problem(error, names)))
             if isinstance(problem, TooMuch):
                 self._compiled[wish.text] = problem
             return problem
+
+    def _placed(self, problem: TemplateProblem) -> TemplateProblem:
+        """In a template that is pulled in, at the name of the one that it asks for."""
+        if problem.name and problem.written:
+            with suppress(TemplateProblem):  # too many were asked for
+                line = (self._peek(problem.name) or "").splitlines()[(problem.lineno or 1) - 1 :][:1]
+                problem.column = max("".join(line).find(problem.written) + 1, 1)
+        return problem
 
     def _compile(self, text: str) -> tuple[jinja2.Template, Reads] | TemplateProblem:
         known = self._compiled.get(text)
