@@ -361,6 +361,7 @@ def manifest() -> None:
 @manifest.command(name="show")
 @o.RUN
 @o.FOLDERS
+@format_flag(help="Output format on stdout; a manifest is JSON in both.")
 @verb_of("manifest")
 def show() -> None:
     """Print the manifest of RUN (default: the latest)."""
