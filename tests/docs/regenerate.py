@@ -1,9 +1,9 @@
-"""Rewrites schemas/jobfile.schema.json, from schemas/jobfile.structure.json and schemas/models.
+"""Rewrites schemas/jobfile.schema.json, from schemas/jobfile.structure.json and schemas/models, and schemas/prices.json.
 
     python tests/docs/regenerate.py
 
-In: the two of them, from disk. Out: the text of the job file's schema as it should be, which main()
-writes and a test compares with what is committed.
+In: the two of them and schemas/prices.yaml, from disk. Out: the text of the job file's schema as it should be, and of the
+prices as a program reads them fastest, which main() writes and tests compare with what is committed.
 """
 
 from __future__ import annotations
@@ -17,16 +17,20 @@ from typing import Any
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from kiejobs.core.document.nodes import Source, plain_json
+from kiejobs.core.document.reader import read_document
 from tests.docs.editor_schema import GENERATED, editor_schema
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 JOBFILE = SCHEMAS / "jobfile.schema.json"
 STRUCTURE = SCHEMAS / "jobfile.structure.json"
+PRICES = SCHEMAS / "prices.json"
 
 
 def main() -> None:
     JOBFILE.write_text(regenerated(), encoding="utf-8")
-    sys.stdout.write(f"wrote {JOBFILE}\n")
+    PRICES.write_text(prices(), encoding="utf-8")
+    sys.stdout.write(f"wrote {JOBFILE} and {PRICES}\n")
 
 
 def regenerated() -> str:
@@ -35,6 +39,14 @@ def regenerated() -> str:
     lines: dict[str, str] = {}
     text = json.dumps(_folded(schema, lines), indent=2, ensure_ascii=False) + "\n"
     return re.sub(r'"@line [0-9]+@"', lambda mark: lines[mark[0]], text)
+
+
+def prices() -> str:
+    source = Source("prices.yaml", PRICES.with_suffix(".yaml").read_bytes())
+    document, found = read_document(source, exact=True)
+    if document is None:
+        raise SystemExit(f"{source.name}: {found}")
+    return json.dumps(plain_json(document.root), indent=1, ensure_ascii=False) + "\n"
 
 
 def _folded(node: Any, lines: dict[str, str]) -> Any:

@@ -293,6 +293,7 @@ def read_schema(name: str) -> Mapping[str, Any]:
     return schema
 
 
+@cache
 def model_names() -> tuple[str, ...]:
     """The models that there is a schema for: `<vendor>/<model>`, or `<model>` alone."""
     folder = schema_folder() / "models"

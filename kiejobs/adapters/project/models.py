@@ -22,10 +22,9 @@ from kiejobs.adapters.project.files import (
 )
 from kiejobs.adapters.project.root import Root, find_root
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Place, Problems, UsageProblem
-from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.models.spec import ModelReading
-from kiejobs.core.prices.file import check_prices, read_prices
+from kiejobs.core.prices.file import check_prices, price_table, read_prices
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.core.prices.table import NO_PRICES, PriceTable
 
@@ -163,13 +162,8 @@ def required_prices(root: Root | None = None) -> PriceTable:
 
 @cache
 def bundled_prices() -> PriceTable:
-    """The table that comes with kiejobs."""
-    data = (schema_folder() / PRICES).read_bytes()
-    document, problems = read_document(Source(PRICES, data), exact=True)
-    if document is None:
-        raise ValueError(f"schemas/{PRICES} is damaged: {problems}")
-    table, _ = read_prices(document, None, own=False)
-    return table or NO_PRICES
+    """The table that comes with kiejobs, from the JSON made of it: without places it is read in no time."""
+    return price_table(read_schema("prices.json"))
 
 
 def read_price_file(file: str, catalogue: Catalogue | None) -> Prices:
@@ -178,7 +172,7 @@ def read_price_file(file: str, catalogue: Catalogue | None) -> Prices:
     document, found = read_document(source, exact=True)
     table = None
     if document is not None:
-        table, refused = read_prices(document, read_schema("prices.schema.json"), own=True)
+        table, refused = read_prices(document, read_schema("prices.schema.json"))
         found += refused
         if table is not None and catalogue is not None:
             found += check_prices(document, catalogue.models, catalogue.spec)

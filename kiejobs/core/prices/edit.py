@@ -9,10 +9,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from kiejobs.core.document.nodes import Source
+from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.money import money
-from kiejobs.core.prices.file import read_prices
+from kiejobs.core.prices.file import price_table
 from kiejobs.core.prices.table import FILE, PriceTable
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def entry(price: ModelPrice, indent: str = "  ") -> str:
 
 def _table(text: str) -> PriceTable | None:
     document = _document(text)
-    return None if document is None else read_prices(document, None, own=True)[0]
+    return None if document is None else price_table(plain_json(document.root), FILE)
 
 
 def _document(text: str) -> Document | None:

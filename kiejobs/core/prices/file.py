@@ -40,27 +40,22 @@ _DATES = {"date": "write a day or a month: 2026-11-03, 2026-11", "until": "write
 _COUNTED = frozenset({"integer", "number", "string"})
 
 
-def read_prices(
-    document: Document, schema: Mapping[str, Any] | None, *, own: bool
-) -> tuple[PriceTable | None, list[Diagnostic]]:
-    """The table, or None where the file does not have the form of one; and what is wrong with it.
+def read_prices(document: Document, schema: Mapping[str, Any]) -> tuple[PriceTable | None, list[Diagnostic]]:
+    """The table, or None where the file does not have the form of one; and what is wrong with it."""
+    found = check(document, Form(schema, "a price file", CODE, "begin with `version: 1`"))
+    if found:
+        return None, found
+    root = plain_json(document.root)
+    found = [*_too_many(document, root["models"]), *_bad_dates(document, root["models"])]
+    if found:
+        return None, found
+    return price_table(root, document.name), list(_overlaps(document, root["models"]))
 
-    `own`: the project's. Without a schema the file is trusted to be right: ours is, tests see to that.
-    """
-    found: list[Diagnostic] = []
-    if schema is not None:
-        found = check(document, Form(schema, "a price file", CODE, "begin with `version: 1`"))
-        if found:
-            return None, found
-        models = plain_json(document.root)["models"]
-        found = [*_too_many(document, models), *_bad_dates(document, models)]
-        if found:
-            return None, found
-        found = list(_overlaps(document, models))
-    root: Mapping[str, Any] = plain_json(document.root)
-    usd, file = root.get("usd_per_credit"), document.name if own else None
-    models = root["models"].items()
-    return PriceTable({model: _price(model, said, usd, file) for model, said in models}), found
+
+def price_table(root: Mapping[str, Any], file: str | None = None) -> PriceTable:
+    """Of what a price file holds, its numbers as text, which is trusted to be right. `file` is the project's."""
+    usd, models = root.get("usd_per_credit"), root["models"].items()
+    return PriceTable({model: _price(model, said, usd, file) for model, said in models})
 
 
 def check_prices(
