@@ -132,8 +132,8 @@ class PlanView:
 
     @cached_property
     def reasons(self) -> Counter[tuple[Action, str]]:
-        """How many rows have an action for a reason."""
-        return Counter((row.change.action, row.reason) for row in self.rows)
+        """How many rows have an action for a reason; what was moved from different addresses for different ones."""
+        return Counter([(row.change.action, row.change.reason) for row in self.rows])
 
     @cached_property
     def by_job(self) -> dict[str, BuySum]:

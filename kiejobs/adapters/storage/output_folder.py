@@ -113,6 +113,8 @@ class OutputFolder:
 
     def link_to(self, lines: Iterable[Change]) -> Path | None:
         """The first link that a result of what would be bought is, or is reached by: folders are looked through."""
+        if not os.path.lexists(self._root):
+            return None
         names: dict[str, set[str]] = {}
         for line in lines:
             if line.spends and line.job is not None:
@@ -132,6 +134,8 @@ class OutputFolder:
         """Names of results to come that are taken: by a `file`, a `folder`, or `no file` (a pipe, a socket, a device).
         Raises UsageProblem where a file is in the place of a folder that what would be bought needs.
         """
+        if not os.path.lexists(self._root) and nearest(self._root).is_dir():
+            return {}
         names: dict[str, set[str]] = {}
         needed = set()
         for line in lines:

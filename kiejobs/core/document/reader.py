@@ -122,7 +122,10 @@ def other_kind(data: bytes) -> tuple[str, str | None] | None:
 
 def _joined(text: str) -> str:
     """JSON writes a character beyond U+FFFF as two escapes, which YAML's parsers don't join."""
-    if not _PAIR.search(text):
+    has_escapes = (
+        "\\u" in text or "\\U" in text
+    )  # known in a hundredth of the time that looking for pairs takes
+    if not has_escapes or not _PAIR.search(text):
         return text
     return _TOKENS.sub(lambda token: _PAIR.sub(_one, token[0]) if token["closed"] else token[0], text)
 
