@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import runs_of
 from kiejobs.core.ledger.ledger import Attempt, Ledger, submitted_at
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
@@ -35,7 +36,6 @@ _RECENT = timedelta(hours=1)
 _MOST_NAMES = 5
 LATEST = "latest"
 """What the last run may be called by."""
-_HANDS = (e.Reserved, e.Submitted, e.Rejected, e.InDoubt, e.Succeeded, e.Failed, e.Gone, e.Resolved)
 
 
 def find_run(space: Workspace, history: History, name: str | None) -> JournalRecord:
@@ -64,30 +64,6 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
     meant = suggest(named, [LATEST, *(record.run_id for record in known)])
     message = f"no run `{named}` in {space.store.name}"
     raise UsageProblem(message, hint=f"{meant} {listing}" if meant else f"{listing}; `{LATEST}` is the last")
-
-
-def runs_of(history: History, campaigns: Collection[str] = ()) -> list[JournalRecord]:
-    """The oldest first, of all campaigns or some; `collect` and the like are of each that they had a hand in."""
-    every = [record for record in history.records if record.header is not None]
-    wanted = set(campaigns)
-    return [one for one in every if wanted & campaigns_of_run(one, history)] if wanted else every
-
-
-def campaigns_of_run(record: JournalRecord, history: History) -> set[str]:
-    """Of a run that is not for one: those of the purchases that it had a hand in."""
-    campaign = record.header.campaign if record.header else None
-    if campaign is not None:
-        return {campaign}
-    return {one.address.partition("/")[0] for one in hand_in(record, history)}
-
-
-def hand_in(record: JournalRecord, history: History) -> list[Attempt]:
-    """What it bought, or saw the end of; a run that moves an older file aside has no hand in that purchase."""
-    ledger, command = history.ledger_of(record), record.header.command if record.header else ""
-    kinds = _HANDS if command == "run" else (*_HANDS, e.Collected)
-    events = (timed.event for timed in record.events)
-    names = dict.fromkeys(event.attempt_id for event in events if isinstance(event, kinds))
-    return [attempt for name in names if (attempt := ledger.attempt(name)) is not None]
 
 
 # --- a run, for its report ------------------------------------------------------------------------

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
-from kiejobs.app.records import campaigns_of_run, hand_in, runs_of
 from kiejobs.app.select import campaigns_of
 from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger import events as e
+from kiejobs.core.ledger.fold import campaigns_of_run, hand_in, runs_of
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.selection import NONE, state_of
 from kiejobs.reports.run.runs import RunLine, runs_document, runs_footer, runs_text

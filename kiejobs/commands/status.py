@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from kiejobs.app.output import READING
 from kiejobs.app.project import mention_trouble, mention_two_ledgers, open_workspace
-from kiejobs.app.records import runs_of
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.ledger.fold import runs_of
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
 from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text, statuses_text

@@ -40,6 +40,7 @@ _LADDER = {
 """How far an event takes an attempt, mostly by its type. The furthest wins, whatever the order of reading."""
 
 _ENDS = {"succeeded", "failed", "rejected"}
+_HANDS = (e.Reserved, e.Submitted, e.Rejected, e.InDoubt, e.Succeeded, e.Failed, e.Gone, e.Resolved)
 _NO_OTHERS: frozenset[str] = frozenset()
 _MARK = 12  # of a fingerprint's digits: of two that begin alike a manifest is made in vain, no more
 _TWO_ON_RECORD = "two task ids are on record for one create"
@@ -219,6 +220,30 @@ class History:
         if len(records) == len(self.records) and all(map(_says_the_same, self.records, records)):
             later._ledgers = self._ledgers
         return later
+
+
+def runs_of(history: History, campaigns: Collection[str] = ()) -> list[JournalRecord]:
+    """The oldest first, of all campaigns or some; `collect` and the like are of each that they had a hand in."""
+    every = [record for record in history.records if record.header is not None]
+    wanted = set(campaigns)
+    return [one for one in every if wanted & campaigns_of_run(one, history)] if wanted else every
+
+
+def campaigns_of_run(record: JournalRecord, history: History) -> set[str]:
+    """Of a run that is not for one: those of the purchases that it had a hand in."""
+    campaign = record.header.campaign if record.header else None
+    if campaign is not None:
+        return {campaign}
+    return {one.address.partition("/")[0] for one in hand_in(record, history)}
+
+
+def hand_in(record: JournalRecord, history: History) -> list[Attempt]:
+    """What it bought, or saw the end of; a run that moves an older file aside has no hand in that purchase."""
+    ledger, command = history.ledger_of(record), record.header.command if record.header else ""
+    kinds = _HANDS if command == "run" else (*_HANDS, e.Collected)
+    events = (timed.event for timed in record.events)
+    names = dict.fromkeys(event.attempt_id for event in events if isinstance(event, kinds))
+    return [attempt for name in names if (attempt := ledger.attempt(name)) is not None]
 
 
 def _says_the_same(was: JournalRecord, now: JournalRecord) -> bool:
