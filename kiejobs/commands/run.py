@@ -271,7 +271,8 @@ def _plan(
     is_asked = made.totals.actions[Action.SUBMIT] and not (how.yes or space.sandbox)
     if shown and (is_asked or not screen.quiet):
         tell, paint = _teller(screen)
-        tell(plan_text(view, **{**screen.look, "color": paint.color}))
+        between = "\n" if ahead and not screen.quiet else ""
+        tell(between + plan_text(view, **{**screen.look, "color": paint.color}))
     if space.policy is not None:
         from kiejobs.app.approve import breaches_of, require_none  # noqa: PLC0415 - most have none
 

@@ -248,6 +248,7 @@ def test_a_run_of_several_files_ends_with_what_they_come_to(bench: Bench) -> Non
     code, said = run(bench, "--yes")
     assert code == 0
     assert "2 runs together: 3 jobs: 3 succeeded; 48 credits charged\n" in said
+    assert said.count("\n\n     address") == 1, "a blank line between two plans"
 
 
 def test_results_of_several_campaigns_are_collected_in_one_run_with_a_table_for_each(bench: Bench) -> None:
