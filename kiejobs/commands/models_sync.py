@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from kiejobs.adapters.kie.client import CREATE_PATH
-from kiejobs.adapters.kie.discovery import PATH, Discovery, KeptAnswers
+from kiejobs.adapters.kie.discovery import AGAIN, PATH, Discovery, KeptAnswers
 from kiejobs.app.catalogue.effects import effects
 from kiejobs.app.catalogue.files import newer_prices, schema_bytes, why_not_ours, write_prices, write_schema
 from kiejobs.app.load import KnownModels
@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import ModelPrice
 
 _KEY = {"401", "403"}
-_LATER = {None, "429", "455"}
+_LATER = {"429", "455"}
+_SILENT = 5  # models in a row
+_NO_DOCUMENT = "the vendor has no document of it: `openapi` is null"
 _LONGEST_TITLE = 200  # characters
 _EACH = 20  # models between two lines of progress
 
@@ -58,7 +60,7 @@ _EACH = 20  # models between two lines of progress
 class _Said:
     """What the vendor says: documents and prices by model, and what is wrong. `listed`: None where the list was not asked for."""
 
-    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    documents: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     prices: dict[str, str | None] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -75,8 +77,8 @@ def models_sync(
     yes: bool,
     check: bool,
 ) -> ExitCode:
-    """Exit 0 where all is up to date (then), 3 with `check` where it is not, 1 where a named model could not be read, 5
-    where the key is refused, 2 where the vendor can't be asked to the end.
+    """Exit 0 where all is up to date (then), 3 with `check` where it is not, 1 where a model could not be read or, with
+    `check`, one in use has left the list; 5 where the key is refused, 2 where the vendor can't be asked to the end.
     """
     for name in names:
         if not IS_ID.fullmatch(name):
@@ -101,9 +103,9 @@ def models_sync(
         screen.say(f"wrote {plural(len(view.written), 'file')}")
     else:
         screen.answer(sync_document, sync_text, view)
-    if check and view.is_news:
-        return ExitCode.CHANGES_PENDING
-    return ExitCode.SOME_FAILED if names and view.problems else ExitCode.DONE
+    if view.problems or (check and view.left):
+        return ExitCode.SOME_FAILED
+    return ExitCode.CHANGES_PENDING if check and view.is_news else ExitCode.DONE
 
 
 def _confirm(view: SyncView, screen: Screen, *, yes: bool) -> None:
@@ -135,12 +137,16 @@ async def _ask(
     )
     try:
         models = list(dict.fromkeys(names)) or await _listed(discovery, said)
+        silent = 0
         for number, model in enumerate(models):
             if number and number % _EACH == 0 and not screen.quiet:
                 screen.say(
                     f"asked about {number} of {len(models)} models; {pace * (len(models) - number):.0f} s left"
                 )
-            await _one(discovery, model, said)
+            silence = await _one(discovery, model, said)
+            silent = 0 if silence is None else silent + 1
+            if silence is not None and silent == min(_SILENT, len(models)):
+                raise _stopped(silence, model)
     finally:
         await discovery.close()
     return said
@@ -158,25 +164,26 @@ async def _listed(discovery: Discovery, said: _Said) -> list[str]:
     return [offer.model for offer in offers if not offer.other]
 
 
-async def _one(discovery: Discovery, model: str, said: _Said) -> None:
-    """Its document, and its price where the list did not say it."""
+async def _one(discovery: Discovery, model: str, said: _Said) -> Unanswered | None:
+    """Its document, and its price where the list did not say it; comes back with what is no answer about the model."""
     document = await discovery.schema(model)
     if isinstance(document, Unanswered):
-        _pass_over(document, model, said)
-        return
+        return _passed_over(document, model, said)
     said.documents[model] = document
-    if model not in said.prices:
+    if model not in said.prices and _is_job(document):
         price = await discovery.price(model)
         if isinstance(price, Unanswered):
-            _pass_over(price, f"price of {model}", said)
-        else:
-            said.prices[model] = price
+            return _passed_over(price, f"price of {model}", said)
+        said.prices[model] = price
+    return None
 
 
-def _pass_over(unanswered: Unanswered, model: str, said: _Said) -> None:
-    if unanswered.by_edge or unanswered.code in _KEY | _LATER:
-        raise _stopped(unanswered, model)
-    said.problems.append(_words(unanswered, model))
+def _passed_over(unanswered: Unanswered, what: str, said: _Said) -> Unanswered | None:
+    """Raises where the next question would have the same answer."""
+    if not unanswered.by_edge and unanswered.code in _KEY | _LATER:
+        raise _stopped(unanswered, what)
+    said.problems.append(_words(unanswered, what))
+    return unanswered if unanswered.by_edge or unanswered.code in AGAIN else None
 
 
 def _stopped(unanswered: Unanswered, what: str) -> SpendingStopped | UsageProblem:
@@ -202,11 +209,12 @@ def _compared(
     today = space.clock().now().date()
     schemas: dict[str, dict[str, Any]] = {}
     checked: list[CheckedModel] = []
+    here = {*names, *known.files.names}
     for model, document in said.documents.items():
-        if model not in names and not _is_job(document):
+        if model not in here and not _is_job(document):
             said.skipped += 1
             continue
-        found = _model(model, document, known, space, today)
+        found = _NO_DOCUMENT if document is None else _model(model, document, known, space, today)
         if isinstance(found, str):
             said.problems.append(f"{model}: {found}")
             continue
@@ -218,6 +226,7 @@ def _compared(
     news = {one.model: one.now for one in priced if one.now is not None}
     changed, used = effects(space.root, schemas, PriceTable(news))
     gone = () if said.listed is None else sorted((set(known.files.own) | used) - said.listed)
+    left = tuple(one for one in gone if one in used and _was_listed(one, known))
     view = SyncView(
         origin=space.origin,
         models=checked,
@@ -225,15 +234,22 @@ def _compared(
         in_prose=sum(one.now is None for one in priced),
         files=changed,
         gone=tuple(gone),
+        left=left,
         skipped=said.skipped,
         problems=said.problems,
     )
     return view, schemas, PriceTable(news)
 
 
-def _is_job(document: dict[str, Any]) -> bool:
+def _was_listed(model: str, known: KnownModels) -> bool:
+    """Is its schema made of what the vendor says, of a model that was still sold?"""
+    schema = known.files.get(model, {})
+    return "x-kiejobs-source" in schema and "x-kiejobs-retired" not in schema
+
+
+def _is_job(document: dict[str, Any] | None) -> bool:
     """Is it sold by createTask?"""
-    paths = document.get("paths")
+    paths = (document or {}).get("paths")
     return isinstance(paths, dict) and any(str(path).endswith(CREATE_PATH) for path in paths)
 
 
@@ -285,9 +301,9 @@ def _prices(
     return found
 
 
-def _summary(document: dict[str, Any]) -> str:
+def _summary(document: dict[str, Any] | None) -> str:
     """What the document calls its model."""
-    paths = document.get("paths")
+    paths = (document or {}).get("paths")
     for path in paths.values() if isinstance(paths, dict) else ():
         post = path.get("post") if isinstance(path, dict) else None
         if isinstance(post, dict):

@@ -62,7 +62,8 @@ class PriceNews:
 @dataclass(frozen=True, slots=True)
 class SyncView:
     """`models` as `models check` compares them; `in_prose` prices are in words only, of which `prices` has those of
-    models in use; `gone` are models in use that the vendor lists no more; `skipped` are sold by other routes.
+    models in use; `gone` are models in use that the vendor does not list, of which job files use `left`, which were
+    listed before; `skipped` are sold by other routes.
     """
 
     origin: str
@@ -71,6 +72,7 @@ class SyncView:
     in_prose: int
     files: Sequence[FileEffect]
     gone: Sequence[str]
+    left: Sequence[str]
     skipped: int
     problems: Sequence[str]
     written: list[str] = field(default_factory=list)
@@ -85,11 +87,13 @@ def sync_text(view: SyncView, *, color: bool = False) -> str:
     """Models, prices, job files, what is wrong; then a line that counts."""
     paint = Paint(color)
     blocks = [list(model_lines(one, paint)) for one in view.models if one.status not in {"unchanged", "new"}]
-    fresh = [sanitize(one.model) for one in view.models if one.status == "new"]
-    blocks += [[paint.bold("New here"), *_wrapped(", ".join(fresh))]] if fresh else []
+    fresh = [one.model for one in view.models if one.status == "new"]
+    blocks += _section("New here", _names(fresh), paint)
     blocks += _section("Prices", [line for one in view.prices for line in _price(one, paint)], paint)
     blocks += _section("Job files", [line for one in view.files for line in _file(one, paint)], paint)
-    blocks += _section("Not in the vendor's list", _wrapped(", ".join(map(sanitize, view.gone))), paint)
+    never = [one for one in view.gone if one not in view.left]
+    blocks += _section("Left the vendor's list, and job files use them", _names(view.left), paint)
+    blocks += _section("Not in the vendor's list", _names(never), paint)
     problems = [f"  {sanitize(one)}" for one in view.problems]
     blocks += _section("Could not be read", _cut(problems), paint)
     blocks += _section("Written", [f"  {sanitize(name)}" for name in view.written], paint)
@@ -98,6 +102,10 @@ def sync_text(view: SyncView, *, color: bool = False) -> str:
 
 def _section(title: str, lines: Sequence[str], paint: Paint) -> list[list[str]]:
     return [[paint.bold(title), *lines]] if lines else []
+
+
+def _names(models: Sequence[str]) -> list[str]:
+    return _wrapped(", ".join(map(sanitize, models)))
 
 
 def _price(one: PriceNews, paint: Paint) -> Iterator[str]:
@@ -169,6 +177,7 @@ def sync_document(view: SyncView) -> dict[str, Json]:
             for one in view.files
         ],
         "not_listed": list(view.gone),
+        "left": list(view.left),
         "problems": list(view.problems),
         "written": list(view.written),
     }

@@ -283,7 +283,7 @@ def test_a_no_on_a_terminal_writes_nothing(stage: Stage) -> None:
         (ok({"model": ID, "openapi": openapi("acme/other", {})}), 1, "acme/other"),
         (ok({"model": ID, "openapi": {"openapi": "3.1.0", "paths": {}}}), 1, "no POST"),
         (b"<html>down for today</html>", 2, "not from the API"),
-        (b"[" * 100_000, 2, "not from the API"),
+        (b"[" * 100_000, 2, "HTTP 200 with JSON that is cut off or broken: [[["),
         (b'{"code": 200, "data": "' + b"x" * 3_000_000 + b'"}', 2, "more than 2 MB"),
     ],
 )
@@ -292,6 +292,40 @@ def test_each_refusal_is_quoted_as_what_it_is(stage: Stage, answer: Any, code: i
     ran = stage.sync(ID, "--check")
     assert ran.code == code
     assert said in (ran.err if code != 1 else ran.json["problems"][-1])
+
+
+def test_a_model_with_a_bad_answer_is_passed_over(stage: Stage) -> None:
+    names = [f"acme/clip-{number}" for number in range(8)]
+    bad = {names[1]: b'{"code": 200, "da', names[2]: b"<html>login</html>", names[4]: ok({"openapi": None})}
+    stage.vendor.offers(*names)
+    for name in names:
+        stage.vendor.sells({}, model=name)
+    stage.vendor.answers |= {f"{LIST}/{name}/schema": answer for name, answer in bad.items()}
+    ran = stage.sync("--yes")
+    assert (ran.code, len(ran.json["written"])) == (1, 5)
+    assert [one.partition(":")[0] for one in ran.json["problems"]] == names[1:3]
+    again = stage.sync("--check")
+    assert (again.code, again.json["changes"]) == (1, False), (
+        "a model that was not looked at is not up to date"
+    )
+    stage.vendor.answers |= {f"{LIST}/{name}/schema": b"<html>login</html>" for name in names[3:]}
+    stopped = stage.sync("--check")
+    assert (stopped.code, stopped.out) == (2, "")
+    assert f"{names[5]}: HTTP 200 from a proxy" in stopped.err
+
+
+def test_a_model_that_job_files_use_left_the_list(stage: Stage) -> None:
+    stage.vendor.offers(ID, "acme/clip-2")
+    for name in (ID, "acme/clip-2"):
+        stage.vendor.sells({}, model=name)
+    assert stage.sync("--yes").code == 0
+    stage.vendor.offers("acme/clip-2")
+    assert stage.sync("--check").code == 0, "no job file uses it"
+    stage.job_file()
+    ran = stage.sync("--check")
+    assert (ran.code, ran.json["left"], ran.json["changes"]) == (1, [ID], False)
+    stage.vendor.offers()
+    assert stage.sync("--check").code == 2, "a list of nothing is no answer"
 
 
 def test_too_many_questions_are_asked_again_and_then_kept_for_the_next_time(stage: Stage) -> None:
@@ -332,12 +366,12 @@ def test_hostile_documents_lead_nowhere(stage: Stage) -> None:
     song = {"openapi": "3.1.0", "paths": {"/api/v1/generate": {"post": {}}}}
     stage.vendor.answers[f"{LIST}/acme/song/schema"] = ok({"model": "acme/song", "openapi": song})
     ran = stage.sync("--yes")
-    assert len(ran.json["problems"]) == 5, "the song's price is not there either"
+    assert (ran.code, len(ran.json["problems"])) == (1, 4)
     assert [
         path.relative_to(stage.bench.folder).as_posix() for path in stage.file("schemas").rglob("*.json")
     ] == [f"schemas/models/{ID}.json"]
     assert "root:" not in stage.file(f"schemas/models/{ID}.json").read_text()
-    about = {f"{LIST}/{model}/{what}" for model in (ID, "acme/song") for what in ("schema", "price")}
+    about = {f"{LIST}/{what}" for what in (f"{ID}/schema", f"{ID}/price", "acme/song/schema")}
     assert set(stage.vendor.asked) == {LIST, *about}
 
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 PATH = "/api/v1/models"
 _TRIES = 5
-_AGAIN = {None, "429", "455", "500", "502", "503", "504"}
+AGAIN = {None, "429", "455", "500", "502", "503", "504"}
+"""Codes that say nothing of a question. None: no answer at all."""
 _PATIENCE = 45.0  # seconds for one answer
 _LONGEST_PAUSE = 60.0
 _FRESH = timedelta(days=1)
@@ -130,7 +131,7 @@ class Discovery:
         if isinstance(data, Unanswered):
             return data
         listed = data.get("models") if isinstance(data, dict) else None
-        if not isinstance(listed, list):
+        if not isinstance(listed, list) or not listed:
             return Unanswered("no list of models in the answer", "200")
         offers: dict[str, Offer] = {}
         wrong: list[str] = []
@@ -145,16 +146,15 @@ class Discovery:
             offers.setdefault(name, Offer(name, title, _prose(entry), bool(words) and words <= _ELSEWHERE))
         return list(offers.values()), wrong
 
-    async def schema(self, model: str) -> dict[str, Any] | Unanswered:
-        """Its OpenAPI document."""
+    async def schema(self, model: str) -> dict[str, Any] | Unanswered | None:
+        """Its OpenAPI document; None where the vendor has none."""
         data = await self._about(model, "schema")
         if isinstance(data, Unanswered):
             return data
         document = data.get("openapi")
-        if not isinstance(document, dict):
-            word = "null" if document is None else self._quoted(document)
-            return Unanswered(f"the vendor has no document of it: `openapi` is {word}", "200")
-        return document
+        if document is None or isinstance(document, dict):
+            return document
+        return Unanswered(f"the vendor has no document of it: `openapi` is {self._quoted(document)}", "200")
 
     async def price(self, model: str) -> str | Unanswered | None:
         """In prose; None where the vendor states none."""
@@ -181,7 +181,7 @@ class Discovery:
             if not isinstance(data, Unanswered):
                 self._kept.keep(path, data)
                 return data
-            if data.code not in _AGAIN or attempt == _TRIES - 1:
+            if data.code not in AGAIN or attempt == _TRIES - 1:
                 break
             wanted = pause if pause is not None else self._pace * 2 ** (attempt + 1)
             self._next += min(wanted, _LONGEST_PAUSE)

@@ -304,7 +304,9 @@ def data_in(status: int, body: bytes) -> Json | outcomes.Unanswered:
 
 
 def _from_edge(status: int, body: bytes) -> outcomes.Unanswered:
-    said = f"HTTP {status} {outcomes.FROM_EDGE}: {excerpt(body)}"
+    is_broken = body.lstrip()[:1] in {b"{", b"["} and _decoded(body) is None
+    why = "with JSON that is cut off or broken" if is_broken else outcomes.FROM_EDGE
+    said = f"HTTP {status} {why}: {excerpt(body)}"
     return outcomes.Unanswered(said, str(status), by_edge=True)
 
 

@@ -17,7 +17,7 @@ EXIT_CODES = {
         (
             "Some jobs failed or were rejected, a local file could not be sent, or a result could not be "
             "downloaded; the others are done. Or a check failed: any in `kiejobs check`, after a run one that "
-            "the job file states. Or `models check` found a change that breaks job files."
+            "the job file states. Or `models check` found a change that breaks job files. Or `models sync` could not read a model, or `models sync --check` found one in use that has left the vendor's list."
         ),
         "Read the report. Change the input, or `--retry failed`; for files `kiejobs collect`.",
     ),
