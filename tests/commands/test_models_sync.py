@@ -145,7 +145,7 @@ def test_the_sandbox_sells_what_is_known(tmp_path: Path) -> None:
 def test_what_the_sandbox_says_of_bundled_models_is_read_as_it_is_known() -> None:
     for model in sorted(model_names())[::5]:
         known = ModelFiles()[model]
-        document = discovered("schema", model, {model: known}, bundled_prices()).body
+        document = discovered("schema", model, {model: known}, bundled_prices(), {}).body
         text = json.dumps(json.loads(document)["data"]["openapi"])
         (made,) = read_page("answer", text, imported="2026-11-30", choice=model).models
         assert model_changes(known, merged(made.schema, dict(known))[0]) == []
