@@ -149,8 +149,11 @@ def models(_context: click.Context, _incomplete: str) -> Iterable[str]:
 
 
 def run_ids(context: click.Context, _incomplete: str) -> Iterable[CompletionItem[str]]:
-    """The latest first."""
+    """The latest first, which has a name of its own."""
+    from kiejobs.app.records import LATEST  # noqa: PLC0415 - as above
+
     records = [record for record in _workspace(context).store.read().records if record.header]
+    yield from [CompletionItem(LATEST)] if records else []
     for record in reversed(records):
         yield CompletionItem(record.run_id, help=record.header.campaign if record.header else None)
 

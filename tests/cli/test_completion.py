@@ -87,7 +87,7 @@ def test_runs_and_doubts_come_from_the_ledger(bench: Bench) -> None:
     bench.write({"one": "one"})
     assert bench.run().code == 0
     (run,) = [path.parent.name for path in bench.journals()]
-    assert offered(bench, "kiejobs report ") == [run]
+    assert offered(bench, "kiejobs report ") == ["latest", run]
     assert offered(bench, f"kiejobs manifest show {run[:6]}") == [run]
     assert offered(bench, "kiejobs report --select addr") == []
     assert "judged/one" in offered(bench, "kiejobs status --select jud")
