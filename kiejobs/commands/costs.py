@@ -121,7 +121,7 @@ def costs(
     if screen.form == "csv":
         screen.stream(costs_csv(view))
     else:
-        screen.answer(costs_document, partial(costs_text, wide=screen.wide_out), view)
+        screen.answer(costs_document, partial(costs_text, wide=screen.wide_out, detail=screen.detail), view)
     return ExitCode.DONE
 
 

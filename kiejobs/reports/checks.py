@@ -186,7 +186,7 @@ def locked_text(path: str, lock: Lock, *, written: bool) -> str:
     content = ", ".join(plural(len(things), noun) for things, noun in counted if things)
     text = f"{'wrote' if written else 'unchanged:'} {sanitize(path)}: {content}"
     if missing := list(lock["images"].values()).count(None):
-        text += f"\n{plural(missing, 'image')} not fetched; --check-assets locks the bytes too"
+        text += f"\n{plural(missing, 'image')} locked by URL only; add --check-assets to lock the content too"
     return text
 
 

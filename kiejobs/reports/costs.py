@@ -14,6 +14,7 @@ from kiejobs.reports.documents import FORMAT_VERSION, by_fields, money_or_null
 from kiejobs.reports.provenance import csv_row
 from kiejobs.reports.terminal import (
     REHEARSED,
+    Detail,
     Paint,
     columns,
     credits_text,
@@ -82,9 +83,11 @@ class CostsView:
 # --- text --------------------------------------------------------------------------------------------
 
 
-def costs_text(view: CostsView, *, color: bool = False, wide: int | None = None) -> str:
+def costs_text(
+    view: CostsView, *, color: bool = False, wide: int | None = None, detail: Detail = Detail.PAGE
+) -> str:
     paint = Paint(color)
-    if not view.rows and not view.limits:
+    if detail is Detail.LINE or not (view.rows or view.limits):
         return "\n".join(_sums(view))
     rows = [[shortened(sanitize(name), _NAME), *_cells(view.rows[name])] for name in view.names]
     rows.append(["total", *_cells(view.total)])

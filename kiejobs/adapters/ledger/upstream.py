@@ -212,7 +212,9 @@ class _Check:
             raise self._stale(
                 "a sparse checkout leaves out", lacking, f"`git sparse-checkout add {self._typed()}`"
             )
-        raise self._stale("git's index has", lacking, f"`git checkout -- {self._typed(lacking)}`")
+        raise self._stale(
+            "git's index has", lacking, f"restore with `git checkout -- {self._typed(lacking)}`"
+        )
 
     def _require_history(self) -> None:
         """What a commit deleted, or a revert took back."""

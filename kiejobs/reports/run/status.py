@@ -84,7 +84,24 @@ def status_text(
 ) -> str:
     """Counts, money, then what is open. `flag` is added to commands that are shown."""
     paint, most = Paint(color, local), None if detail is Detail.FULL else _MOST
-    lines = [paint.bold(_title(view, rehearsal=rehearsal)), *_counts(view, paint)]
+    is_line = detail is Detail.LINE
+    title = [] if is_line else [paint.bold(_title(view, rehearsal=rehearsal)), *_counts(view, paint)]
+    lines = [*title, *([] if is_line else _open_jobs(view, paint, flag, most))]
+    if view.conflicts:
+        lines += ["", *_conflicts(view, paint, flag)]
+    if view.in_doubt or view.price_drifts:
+        from kiejobs.reports.run.view import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
+
+        steps = [*doubt_steps(view.in_doubt, flag, local=local), *drift_steps(view.price_drifts)]
+        lines += step_lines(steps, paint, most=most, flag=flag)
+    of = f"{sanitize(view.campaign)}: " if view.campaign else ""
+    last = [paint.bold(of + _sums(view) + (REHEARSED if rehearsal else ""))] if is_line else []
+    return "\n".join([*(lines[1:] if is_line else lines), *last])  # the first is blank
+
+
+def _open_jobs(view: StatusView, paint: Paint, flag: str, most: int | None) -> list[str]:
+    """What is at the API, or made and not here, by kind, each below a blank line."""
+    lines: list[str] = []
     if at_api := [one for one in view.open if not one.lacks_result]:
         lines += ["", *_open(view, at_api, paint, flag, most)]
     if unnamed := [one for one in view.open if one.lacks_result]:
@@ -98,24 +115,21 @@ def status_text(
     if view.gone:
         words = "made and paid for, but the vendor no longer has them; `--retry gone` buys them again"
         lines += ["", *_tasks("Gone", words, view.gone, "settled", paint, most)]
-    if view.conflicts:
-        lines += ["", *_conflicts(view, paint, flag)]
-    if view.in_doubt or view.price_drifts:
-        from kiejobs.reports.run.view import doubt_steps, drift_steps, step_lines  # noqa: PLC0415 - slow to import, and mostly there are none
+    return lines
 
-        steps = [*doubt_steps(view.in_doubt, flag, local=local), *drift_steps(view.price_drifts)]
-        lines += step_lines(steps, paint, most=most, flag=flag)
-    return "\n".join(lines)
+
+def _sums(view: StatusView) -> str:
+    counts = {**view.counts, "not collected": len(view.not_collected), "gone": len(view.gone)}
+    states = ", ".join(f"{count:,} {state_words(state)}" for state, count in counts.items() if count)
+    return f"{states or 'nothing bought'}; {price_text(view.committed)} spent or held"
 
 
 def statuses_text(
     views: Sequence[StatusView], *, text: Callable[..., str], whole: StatusView, color: bool = False
 ) -> str:
     """Each campaign's, then what they are together: a purchase that two of them use is counted once."""
-    states = ", ".join(f"{count:,} {state_words(state)}" for state, count in whole.counts.items() if count)
-    total = f"{plural(len(views), 'campaign')} together: {states or 'nothing bought'}"
-    money_ = f"; {price_text(whole.committed)} spent or held"
-    return "\n\n".join([*(text(view, color=color) for view in views), Paint(color).bold(total + money_)])
+    total = f"{plural(len(views), 'campaign')} together: {_sums(whole)}"
+    return "\n\n".join([*(text(view, color=color) for view in views), Paint(color).bold(total)])
 
 
 def status_document(view: StatusView) -> dict[str, Json]:

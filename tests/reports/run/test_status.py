@@ -24,6 +24,7 @@ from kiejobs.reports.checks import (
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 from kiejobs.reports.run.status import StatusView, status_document, status_text
+from kiejobs.reports.terminal import Detail
 from tests.support.results import (
     HOSTILE,
     RUN,
@@ -101,6 +102,13 @@ def test_the_status_of_a_rehearsal_says_so_in_its_first_line() -> None:
     first, *rest = status_text(view(LEDGER), rehearsal=True).split("\n")
     assert first.endswith("the latest is 20261122T073600Z-1f0a2b - a rehearsal, nothing is paid")
     assert rest == status_text(view(LEDGER)).split("\n")[1:]
+
+
+def test_quietly_a_status_is_its_doubts_and_one_line() -> None:
+    first, *_, last = status_text(view(LEDGER, campaign="tea"), detail=Detail.LINE).split("\n")
+    assert first.startswith("In doubt: ")
+    states = "1 running, 2 succeeded, 1 failed, 1 rejected, 1 in doubt, 1 not collected"
+    assert last == f"tea: {states}; 63.5 credits spent or held"
 
 
 def test_the_status_document_fits_its_schema() -> None:
