@@ -61,7 +61,7 @@ _INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 @dataclass(slots=True)
 class _Amount:
-    """Credits, with the text around them. `unit` is second, image or video; `vague`: said to be about that."""
+    """Credits, with the text around them. `unit` is second, image or video; `vague`: stated as approximate."""
 
     credits: Decimal
     when: dict[str, str]
