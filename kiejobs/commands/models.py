@@ -23,12 +23,14 @@ from kiejobs.app.catalogue.files import schema_bytes, why_not_ours
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
+from kiejobs.core.models.changes import model_changes
 from kiejobs.core.models.schema_check import MOST_BYTES
 from kiejobs.importer.languages import combined
 from kiejobs.importer.newer import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.reports.documents import json_text
+from kiejobs.reports.model_pages.changes import change_words
 from kiejobs.reports.model_pages.pages import (
     CheckedModel,
     ImportedFile,
@@ -189,6 +191,9 @@ def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
         if why := why_not_ours(data, model.model, path.as_posix()):
             raise _NotWritten(why)
         write_atomically(path, data)
+    comparable = before is not None and not why_not_ours(schema_bytes(before), model.model, path.as_posix())
+    changes = model_changes(before, schema) if before is not None and comparable else ()
+    more += [f"{one.field or 'the model'}: {change_words(one)}" for one in changes]
     return ImportedFile(model.model, path.as_posix(), outcome, (*model.notes, *shadows, *more))
 
 

@@ -214,7 +214,8 @@ def _compared(
         if model not in here and not _is_job(document):
             said.skipped += 1
             continue
-        found = _NO_DOCUMENT if document is None else _model(model, document, known, space, today)
+        again = model in (said.listed or ())
+        found = _NO_DOCUMENT if document is None else _model(model, document, known, space, again=again)
         if isinstance(found, str):
             said.problems.append(f"{model}: {found}")
             continue
@@ -254,9 +255,10 @@ def _is_job(document: dict[str, Any] | None) -> bool:
 
 
 def _model(
-    model: str, document: dict[str, Any], known: KnownModels, space: Workspace, today: date
+    model: str, document: dict[str, Any], known: KnownModels, space: Workspace, *, again: bool
 ) -> tuple[CheckedModel, dict[str, Any]] | str:
-    """How it changes, with its newer schema; or why there is none."""
+    """How it changes, with its newer schema; or why there is none. `again`: it is sold, even if it was retired."""
+    today = space.clock().now().date()
     page = f"{space.origin}{PATH}/{model}/schema"
     try:
         text = json.dumps(document, ensure_ascii=False)
@@ -270,12 +272,14 @@ def _model(
     before, own = known.files.get(model), known.files.own.get(model)
     if before is None and own is not None:
         return f"the schema in use is broken: `kiejobs models show {model}`"
-    newer = made.schema if before is None else merged(made.schema, dict(before))[0]
+    old = {key: value for key, value in (before or {}).items() if not again or key != "x-kiejobs-retired"}
+    newer, kept = merged(made.schema, old) if old else (made.schema, [])
+    notes = (*made.notes, *kept)
     if why := why_not_ours(schema_bytes(newer), model, page):
         return why
     if before is None:
-        return CheckedModel(model, page, known=False), newer
-    return CheckedModel(model, page, tuple(model_changes(before, newer)), own), newer
+        return CheckedModel(model, page, known=False, notes=notes), newer
+    return CheckedModel(model, page, tuple(model_changes(before, newer)), own, notes=notes), newer
 
 
 def _prices(

@@ -41,8 +41,6 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     ours, pages = (_properties(_input_of(one)) for one in (there, made))
     kept = [name for name, form in pages.items() if _is_theirs(ours.get(name)) and ours[name] != form]
     notes = [f"{name}: kept as it is, since it names a source of its own" for name in kept]
-    gone = [name for name in ours if name not in _properties(forms["input"])]
-    notes += [f"{name}: the page does not have it any more; taken out" for name in gone]
     # Their rules, and those of the page that theirs don't have by title.
     rules = items_in(_input_of(there).get("allOf"))
     titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kiejobs.reports.model_pages.pages import CheckedModel
 
 _MOST = 20  # lines of one kind
+_MOST_NAMED = 3  # models that have one note
 _LONGEST = 400  # columns of the vendor's words
 _WIDE = 100
 _SHORT = 12  # digits of a fingerprint
@@ -89,6 +90,7 @@ def sync_text(view: SyncView, *, color: bool = False) -> str:
     blocks = [list(model_lines(one, paint)) for one in view.models if one.status not in {"unchanged", "new"}]
     fresh = [one.model for one in view.models if one.status == "new"]
     blocks += _section("New here", _names(fresh), paint)
+    blocks += _section("Notes", _cut([_note(*one) for one in _notes(view.models).items()]), paint)
     blocks += _section("Prices", [line for one in view.prices for line in _price(one, paint)], paint)
     blocks += _section("Job files", [line for one in view.files for line in _file(one, paint)], paint)
     never = [one for one in view.gone if one not in view.left]
@@ -102,6 +104,20 @@ def sync_text(view: SyncView, *, color: bool = False) -> str:
 
 def _section(title: str, lines: Sequence[str], paint: Paint) -> list[list[str]]:
     return [[paint.bold(title), *lines]] if lines else []
+
+
+def _notes(models: Sequence[CheckedModel]) -> dict[str, list[str]]:
+    """How models that change were read: each note once, with the models that it is of."""
+    notes: dict[str, list[str]] = {}
+    for one in models:
+        for note in one.notes if one.status != "unchanged" else ():
+            notes.setdefault(note, []).append(one.model)
+    return notes
+
+
+def _note(note: str, models: Sequence[str]) -> str:
+    more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
+    return f"  {sanitize(', '.join(models[:_MOST_NAMED]))}{more}: {sanitize(note)}"
 
 
 def _names(models: Sequence[str]) -> list[str]:
@@ -162,6 +178,7 @@ def sync_document(view: SyncView) -> dict[str, Json]:
         "origin": view.origin,
         "changes": view.is_news,
         "models": check_document(view.models, ())["models"],
+        "notes": [{"note": note, "models": models} for note, models in _notes(view.models).items()],
         "prices": [
             {
                 "model": one.model,

@@ -314,6 +314,32 @@ def test_a_model_with_a_bad_answer_is_passed_over(stage: Stage) -> None:
     assert f"{names[5]}: HTTP 200 from a proxy" in stopped.err
 
 
+def test_how_a_document_was_read_is_shown(stage: Stage) -> None:
+    odd = {"mode": {"type": "string", "enum": ["a", "b"], "default": "zz"}, "own\x1b[31m name": PROMPT}
+    stage.vendor.offers(ID, "acme/clip-2", "acme/other")
+    for name in (ID, "acme/clip-2"):
+        stage.vendor.sells(odd, model=name)
+    stage.vendor.sells({}, model="acme/other")
+    said = 'mode: its default "zz" is none that the field takes; nothing is sent for it'
+    notes = {one["note"]: one["models"] for one in stage.sync("--check").json["notes"]}
+    assert notes[said] == [ID, "acme/clip-2"]
+    assert any("own" in note for note in notes), "what is left out is named"
+    assert f"\n  {ID}, acme/clip-2: {said}\n" in stage.text("--check").out
+
+
+def test_a_model_that_is_listed_again_is_not_retired_any_more(stage: Stage) -> None:
+    stage.vendor.offers(ID)
+    stage.vendor.sells({})
+    assert stage.sync("--yes").code == 0
+    path = stage.file(f"schemas/models/{ID}.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), "x-kiejobs-retired": "2026-10-01"}))
+    assert stage.sync(ID, "--check").code == 0, "whether it is listed was not asked"
+    assert stage.sync("--check").code == 3
+    assert "is in the vendor's list again; retired as of 2026-10-01 until now" in stage.text("--yes").out
+    assert "x-kiejobs-retired" not in json.loads(path.read_text())
+    assert stage.sync("--check").code == 0
+
+
 def test_a_model_that_job_files_use_left_the_list(stage: Stage) -> None:
     stage.vendor.offers(ID, "acme/clip-2")
     for name in (ID, "acme/clip-2"):

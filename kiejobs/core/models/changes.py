@@ -53,7 +53,7 @@ def model_changes(was: Form, now: Form) -> list[ModelChange]:
     inputs = (schema["properties"]["input"] for schema in (was, now))
     outputs = [schema.get("x-kiejobs-output", {}) for schema in (was, now)]
     formats = [*_keyword("", "media_type", *outputs), *_keyword("", "extension", *outputs)]
-    return [*_fields("", *inputs), *formats]
+    return [*_fields("", *inputs), *formats, *_keyword("", "x-kiejobs-retired", was, now)]
 
 
 def _fields(path: str, was: Form, now: Form) -> Iterator[ModelChange]:

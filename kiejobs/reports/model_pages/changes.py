@@ -28,6 +28,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "type": ("is {now} now, was {was}",) * 3,
     "choices": ("may have other forms than before",) * 3,
     "media_type": ("gives files of type {now} now, was {was}",) * 3,
+    "x-kiejobs-retired": ("is in the vendor's list again; retired as of {was} until now",) * 3,
     "extension": ("gives files named {now} now, was {was}",) * 3,
 }  # fmt: skip
 """Where there is nothing now, where there was nothing, and where there is another value."""

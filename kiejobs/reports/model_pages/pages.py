@@ -57,7 +57,7 @@ class ImportedPage:
 
 @dataclass(frozen=True, slots=True)
 class CheckedModel:
-    """One model of a page. `file` is where its schema in use lies, None for a bundled one.
+    """One model of a page. `file` is where its schema in use lies, None for a bundled one; `notes` are of its reading.
 
     `known` is False where there is no schema of it at all.
     """
@@ -67,6 +67,7 @@ class CheckedModel:
     changes: tuple[ModelChange, ...] = ()
     file: str | None = None
     known: bool = True
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
