@@ -39,7 +39,7 @@ LATEST = "latest"
 
 
 def find_run(space: Workspace, history: History, name: str | None) -> JournalRecord:
-    """A run by its id or any part of it that no other has; the latest by that word, or without a name.
+    """A run by its id or any part of it that no other has; the latest by that word, or without a name, or by its campaign.
 
     Raises UsageProblem.
     """
@@ -54,6 +54,9 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
     if name in {None, LATEST}:
         return known[-1]
     named = str(name)
+    campaigns = {record.header.campaign: record for record in known if record.header}
+    if named in campaigns:
+        return campaigns[named]
     found = [record for record in known if named in record.run_id]
     if len(found) == 1 or any(record.run_id == named for record in found):
         return min(found, key=lambda record: len(record.run_id))
@@ -61,8 +64,8 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
         names = ", ".join(record.run_id for record in found[-_MOST_NAMES:])
         some = "" if len(found) <= _MOST_NAMES else f"{len(found)} runs, the latest "
         raise UsageProblem(f"`{named}` could be any of {some}{names}", hint="give more of its id")
-    meant = suggest(named, [LATEST, *(record.run_id for record in known)])
-    message = f"no run `{named}` in {space.store.name}"
+    meant = suggest(named, [LATEST, *filter(None, campaigns), *(record.run_id for record in known)])
+    message = f"no run or campaign `{named}` in {space.store.name}"
     raise UsageProblem(message, hint=f"{meant} {listing}" if meant else f"{listing}; `{LATEST}` is the last")
 
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.files import STDIN, read_source
 from kiejobs.app.options import JobFileOptions
 from kiejobs.core.diagnostics import InvalidJobFile, Problems, UsageProblem
+from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.plan.selection import Selectable, read_selection, result_of, state_of
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kiejobs.app.project import Workspace
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.expand.job import Job
+    from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt, Ledger
     from kiejobs.reports.run.view import RunView
 
@@ -38,13 +40,23 @@ def given_files(names: Sequence[str], wanted: JobFileOptions) -> Sequence[str]:
     return named_files(names, wanted)
 
 
-def campaigns_of(names: Sequence[str]) -> dict[str, str]:
+def campaigns_of(names: Sequence[str], history: History | None = None, flag: str = "") -> dict[str, str]:
     """The campaigns of job files that are named, and of those in folders; each with its first file.
 
-    Raises InvalidJobFile or UsageProblem.
+    With a `history` a campaign on record may be named itself. Raises InvalidJobFile or UsageProblem, with `flag` in
+    commands that it shows.
     """
-    found: dict[str, str] = {}
-    for file in given_files(names, JobFileOptions()):
+    runs = history.records if history else []
+    known = {run.header.campaign or "" for run in runs if run.header}
+    found = {name: name for name in names if name in known and not Path(name).exists()}
+    files = [name for name in names if name not in found]
+    strange = next((name for name in files if known and name != STDIN and not Path(name).exists()), None)
+    if strange is not None:
+        is_run = strange == "latest" or any(strange in run.run_id for run in runs)
+        report = f"it is a run: `kiejobs report {strange}{flag}` shows it"
+        hint = report if is_run else suggest(strange, known) or f"`kiejobs runs{flag}` lists the campaigns"
+        raise UsageProblem(f"no job file or campaign `{strange}`", hint=hint)
+    for file in given_files(files, JobFileOptions()):
         found.setdefault(campaign_of(file), file)
     return found
 
@@ -148,7 +160,13 @@ def _tags_of(files: Sequence[str]) -> TagsOf:
         raise UsageProblem(message, hint=hint)
     from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
 
-    return tags_by([job for file in files for job in load(JobFileOptions(file)).expansion.jobs])
+    return tags_by(
+        [
+            job
+            for file in given_files(files, JobFileOptions())
+            for job in load(JobFileOptions(file)).expansion.jobs
+        ]
+    )
 
 
 def tags_by(jobs: Sequence[Job]) -> TagsOf:

@@ -202,7 +202,8 @@ def _job_file(context: click.Context) -> str:
 
 FILES = click.argument("files", metavar="JOBFILE...", nargs=-1, required=True, is_eager=True)
 MAYBE_FILES = click.argument("files", metavar="[JOBFILE]...", nargs=-1, is_eager=True)
-RUNS = click.argument("names", metavar="[RUN|JOBFILE]...", nargs=-1, **completed("run_ids"))
+CAMPAIGNS = click.argument("files", metavar="[CAMPAIGN|JOBFILE]...", nargs=-1, is_eager=True)
+RUNS = click.argument("names", metavar="[RUN|CAMPAIGN|JOBFILE]...", nargs=-1, **completed("run_ids"))
 RUN = click.argument("run_id", metavar="[RUN]", required=False, **completed("run_ids"))
 JOB_FILE = given("wanted", JobFileOptions)
 PLAN_OPTIONS = given("how", PlanOptions)

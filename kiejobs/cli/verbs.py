@@ -208,7 +208,7 @@ def worker() -> None:
 
 
 @door.command(short_help="Show what is running, in doubt or not downloaded.")
-@o.MAYBE_FILES
+@o.CAMPAIGNS
 @o.SELECT
 @o.FOLDERS
 @flag("--exit-code", is_flag=True, help="Exit with 8 if a job is running, with 4 if a job is in doubt.")
@@ -219,7 +219,7 @@ def worker() -> None:
 def status() -> None:
     """Show which jobs are running, in doubt or not downloaded, and what was spent. Needs no network.
 
-    With job files or folders: each of their campaigns, and all of them together.
+    With campaigns, job files or folders: each of these campaigns, and all of them together.
     """
 
 
@@ -257,7 +257,7 @@ def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, 
 
 
 @door.command(short_help="List runs: what each did and how it ended.")
-@o.MAYBE_FILES
+@o.CAMPAIGNS
 @flag("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Show at most this many.")
 @o.FOLDERS
 @format_flag()
@@ -265,7 +265,7 @@ def resolve(address: str, task_id: str | None, *, lost: bool, where: Locations, 
 def runs() -> None:
     """List the recorded runs, latest first: id, start, command, campaign, jobs, credits, end.
 
-    With job files or folders: only the runs of their campaigns.
+    With campaigns, job files or folders: only the runs of these campaigns.
     """
 
 
@@ -280,7 +280,7 @@ def runs() -> None:
 def report() -> None:
     """Show the results of each RUN: a run id, a unique part of one, or `latest` (the default).
 
-    A job file means the latest run of its campaign; a folder means all job files below it.
+    A campaign or a job file means its latest run; a folder means all job files below it.
     """
 
 

@@ -13,7 +13,7 @@ from kiejobs.adapters.media.pictures import INSTALL
 from kiejobs.app.checks import checked, has_failed
 from kiejobs.app.output import files_by_ending, write
 from kiejobs.app.project import mention_trouble, open_workspace
-from kiejobs.app.select import campaign_of, chosen
+from kiejobs.app.select import campaigns_of, chosen, given_files
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.check_results import check_document, check_junit, check_text
 from kiejobs.reports.documents import json_text
@@ -35,11 +35,12 @@ def check(
     """Exit code 1 where a check failed that is an error."""
     if not HAS_MEDIA:
         raise UsageProblem("checks need the extra `media`", hint=INSTALL)
+    files = given_files(files, wanted)
     targets = files_by_ending(screen.outs, FORMS, files)
     space = open_workspace(where, files[0] if files else "")
     ledger = space.ledger()
     mention_trouble(space, screen)
-    campaigns = [campaign_of(file) for file in files]
+    campaigns = campaigns_of(files)
     takes = chosen(wanted.select, files, space, ledger)
     attempts = [
         attempt

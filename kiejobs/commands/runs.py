@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 def runs(files: Sequence[str], limit: int, where: Locations, screen: Screen) -> ExitCode:
     """At most `limit` of them; each is worked out when it is shown."""
-    campaigns = campaigns_of(files)
     space = open_workspace(where, files[0] if files else "")
     mention_two_ledgers(space, screen)
     with screen.busy(READING):
         history = space.store.read()
+        campaigns = campaigns_of(files, history, space.flag)
         lines = [partial(_run_line, one, history) for one in reversed(runs_of(history, campaigns))]
     mention_trouble(space, screen)
     text = partial(

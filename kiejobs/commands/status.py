@@ -37,16 +37,17 @@ def status(
     expiring: float | None,
     select: Sequence[str] = (),
 ) -> ExitCode:
-    """Of each campaign that job files name, then of all of them; `expiring`: report what the vendor deletes within that many seconds."""
+    """Of each campaign that is named, or that job files name, then of all of them; `expiring`: report what the vendor deletes within that many seconds."""
     space = open_workspace(where, files[0] if files else "")
     mention_two_ledgers(space, screen)
     campaigns: list[str] = []
-    if files:
-        from kiejobs.app.select import campaigns_of  # noqa: PLC0415 - slow to import, and mostly all is shown
-
-        campaigns = list(campaigns_of(files))
     with screen.busy(READING):
         history = space.store.read()
+        if files:
+            from kiejobs.app.select import campaigns_of  # noqa: PLC0415 - slow to import, and mostly all is shown
+
+            campaigns = list(campaigns_of(files, history, space.flag))
+            files = [name for name in files if name not in campaigns]
         of_each = partial(_view, space, history, files=files, select=select, expiring=expiring)
         whole = of_each(campaigns)
     mention_trouble(space, screen)

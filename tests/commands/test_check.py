@@ -243,7 +243,7 @@ def test_select_and_junit(tmp_path: Path, clips: dict[str, bytes]) -> None:
         write(bench, {"good": {}, "short": {}})
         bench.run("--no-checks", *FAST)
         assert not (tmp_path / "runs/.lock.checks").exists()
-        assert bench.do("check", "--select", "job:good").code == 0
+        assert bench.do("check", ".", "--select", "job:good").code == 0
         ran = bench.do("check", "--format", "junit")
     assert ran.code == 1
     assert '<testsuite name="checks" tests="4" failures="1"' in ran.out

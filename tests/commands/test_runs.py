@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -92,6 +93,29 @@ def test_times_are_local_on_a_terminal_and_utc_elsewhere(tmp_path: Path) -> None
     assert " UTC " in bench.do("runs", "--sandbox").out
 
 
+def test_a_campaign_is_named_by_its_name(bench: Bench) -> None:
+    latest = ids(bench)[1]
+    assert bench.do("runs", "tea", "--sandbox").out.count(" tea (tea.yaml) ") == 2
+    assert bench.do("status", "tea", "--sandbox").out.startswith("tea: 2 runs")
+    assert bench.do("report", "tea", "--sandbox").out.startswith(f"run {latest} of tea")
+    assert json.loads(bench.do("manifest", "show", "tea", "--sandbox").out)["run_id"] == latest
+
+
+def test_what_is_no_campaign_is_refused_with_what_is_meant(bench: Bench) -> None:
+    (bench.folder / "jobfiles").mkdir()
+    (bench.folder / "jobfiles" / "first.yaml").touch()
+    for words, hint in (
+        (("runs", "latest"), "it is a run: `kiejobs report latest --sandbox` shows it"),
+        (("runs", "taa"), "did you mean `tea`?"),
+        (("status", "nothing"), "`kiejobs runs --sandbox` lists the campaigns"),
+        (("report", "taa"), "did you mean `tea`?"),
+        (("plan", "first"), "did you mean `jobfiles/first.yaml`?"),
+    ):
+        refused = bench.do(*words, "--sandbox")
+        assert refused.code == 2
+        assert hint in refused.err
+
+
 def test_job_files_and_a_limit_narrow_the_list(bench: Bench) -> None:
     assert bench.do("runs", "tea.yaml", "--sandbox").out.count(" tea (tea.yaml) ") == 2
     assert "cup" not in bench.do("runs", "tea.yaml", "--sandbox").out
@@ -129,7 +153,7 @@ def test_a_part_that_several_have_and_one_that_none_has_are_told_apart(bench: Be
     near = bench.do("report", "lates", "--sandbox")
     assert "did you mean `latest`?" in near.err
     none = bench.do("report", "zzz", "--sandbox")
-    assert "no run `zzz` in rehearsal/runs" in none.err
+    assert "no run or campaign `zzz` in rehearsal/runs" in none.err
     assert "`kiejobs runs --sandbox` lists the runs" in none.err
 
 

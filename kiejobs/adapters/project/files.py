@@ -54,7 +54,9 @@ def read_source(name: str, *, most: int = 64 * 2**20) -> Source:
         with path.open("rb") as stream:
             data = stream.read(most + 1)  # not by its stated size: /dev/zero has none
     except OSError as error:
-        raise UsageProblem(f"can't read {name}: {error.strerror or error}") from error
+        meant = next((at for at in map(str, Path("jobfiles").glob("*.y*ml")) if Path(at).stem == name), None)
+        why = f"can't read {name}: {error.strerror or error}"
+        raise UsageProblem(why, hint=f"did you mean `{meant}`?" if meant else None) from error
     return Source(name, _bounded(name, data, most))
 
 
