@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from click import Group, Option
 from click.shell_completion import (
     CompletionItem,
     ShellComplete,
@@ -98,12 +99,22 @@ class _Asked(ShellComplete):
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         items: list[CompletionItem[str]] = []
+        _unhide(self.cli)
         with suppress(KiejobsError, OSError):
             items = super().get_completions(args, incomplete)
         return [item for item in items if item.type == "plain" and item.value.startswith(incomplete)]
 
     def format_completion(self, item: CompletionItem[str]) -> str:
         return f"{item.value}\t{item.help}" if item.help else item.value
+
+
+def _unhide(command: click.Command) -> None:
+    """Help lists the flags that every command takes once; a shell offers them behind each."""
+    for option in command.params:
+        if isinstance(option, Option):
+            option.hidden = False
+    for each in command.commands.values() if isinstance(command, Group) else ():
+        _unhide(each)
 
 
 class _Bash(_Asked):
@@ -165,8 +176,8 @@ def doubts(context: click.Context, _incomplete: str) -> Iterable[str]:
 
 
 def addresses(context: click.Context, incomplete: str) -> Iterable[str]:
-    """Of all campaigns here; the second word is a file."""
-    if context.params.get("words"):
+    """Of the files before it, or of all campaigns here; behind an address there are only files."""
+    if not all(Path(word).exists() for word in context.params.get("words") or ()):
         return ()
     return _few(_jobs(context), incomplete, ending="")
 

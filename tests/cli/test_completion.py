@@ -30,6 +30,26 @@ jobs:
   steam:
     input: {{image_url: https://example.com/a.webp, prompt: steam}}
 """
+TYPED = {
+    "kiejobs comple": ["kiejobs", "completion"],
+    "kiejobs run --files-el": ["kiejobs", "run", "--files-elsewhere"],
+    "kiejobs models show kling/v2-1-master-t": ["kiejobs", "models", "show", "kling/v2-1-master-text-to-video"],
+    "kiejobs explain tea/s": ["kiejobs", "explain", "tea/steam"],
+    "kiejobs explain tea/pour'[duration=1'": ["kiejobs", "explain", "tea/pour[duration=10]"],
+    "kiejobs explain 'tea/pour[duration=1": ["kiejobs", "explain", "tea/pour[duration=10]"],
+    "kiejobs plan tea.yaml --select job:st": ["kiejobs", "plan", "tea.yaml", "--select", "job:steam"],
+    "kiejobs plan tea.yaml --select axis:duration=1": ["kiejobs", "plan", "tea.yaml", "--select", "axis:duration=10"],
+    "kiejobs plan te": ["kiejobs", "plan", "tea.yaml"],
+    "kiejobs run tea.yaml --vars-file not": ["kiejobs", "run", "tea.yaml", "--vars-file", "notes [old].txt"],
+    "kiejobs explain tea/steam te": ["kiejobs", "explain", "tea/steam", "tea.yaml"],
+    "kiejobs explain tea.yaml tea/s": ["kiejobs", "explain", "tea.yaml", "tea/steam"],
+    "kiejobs plan --select tea/s": ["kiejobs", "plan", "--select", "tea/steam"],
+    "kiejobs plan tea.yaml --quie": ["kiejobs", "plan", "tea.yaml", "--quiet"],
+    "kiejobs models list --js": ["kiejobs", "models", "list", "--json"],
+    "kiejobs runs --no-c": ["kiejobs", "runs", "--no-color"],
+    "kiejobs -v run --verb": ["kiejobs", "-v", "run", "--verbose"],
+}  # fmt: skip
+"""What is typed before a Tab, and the words that the shell makes of it."""
 
 
 @pytest.fixture(params=["bash", "zsh", "fish"])
@@ -61,26 +81,10 @@ def offered(bench: Bench, line: str) -> list[str]:
     return [one.partition("\t")[0] for one in ran.out.splitlines() if one]
 
 
-@pytest.mark.parametrize(
-    ("typed", "words"),
-    [
-        ("kiejobs comple", ["kiejobs", "completion"]),
-        ("kiejobs run --files-el", ["kiejobs", "run", "--files-elsewhere"]),
-        ("kiejobs models show kling/v2-1-master-t", ["kiejobs", "models", "show", "kling/v2-1-master-text-to-video"]),
-        ("kiejobs explain tea/s", ["kiejobs", "explain", "tea/steam"]),
-        ("kiejobs explain tea/pour'[duration=1'", ["kiejobs", "explain", "tea/pour[duration=10]"]),
-        ("kiejobs explain 'tea/pour[duration=1", ["kiejobs", "explain", "tea/pour[duration=10]"]),
-        ("kiejobs plan tea.yaml --select job:st", ["kiejobs", "plan", "tea.yaml", "--select", "job:steam"]),
-        ("kiejobs plan tea.yaml --select axis:duration=1", ["kiejobs", "plan", "tea.yaml", "--select", "axis:duration=10"]),
-        ("kiejobs plan te", ["kiejobs", "plan", "tea.yaml"]),
-        ("kiejobs run tea.yaml --vars-file not", ["kiejobs", "run", "tea.yaml", "--vars-file", "notes [old].txt"]),
-        ("kiejobs explain tea/steam te", ["kiejobs", "explain", "tea/steam", "tea.yaml"]),
-    ],
-)  # fmt: skip
-def test_a_tab_completes_the_word(typed: str, words: list[str], shell: str, bench: Bench) -> None:
+def test_a_tab_completes_the_word(shell: str, bench: Bench) -> None:
     env = bench.environment()
     env["PATH"] = f"{bench.folder / 'bin'}:{env['PATH']}"
-    assert completed(shell, typed, bench.folder, env) == words
+    assert completed(shell, list(TYPED), bench.folder, env) == TYPED
 
 
 def test_runs_and_doubts_come_from_the_ledger(bench: Bench) -> None:
@@ -100,6 +104,12 @@ def test_a_doubt_is_offered_to_be_ruled_on(bench: Bench) -> None:
     words = ("run", "jobs.yaml", "--sandbox", "--faults", "faults.yaml", "--speed", "1000")
     bench.do(*words, PYTHONPATH=WITHOUT_MEDIA)
     assert offered(bench, "kiejobs resolve --sandbox ") == ["judged/one"]
+
+
+def test_behind_a_verb_the_flags_are_offered_that_every_command_takes(bench: Bench) -> None:
+    short = {"-q", "-v", "-C", "--quiet", "--verbose", "--no-color", "--json"}
+    assert short <= set(offered(bench, "kiejobs plan tea.yaml -"))
+    assert short <= set(offered(bench, "kiejobs ledger show -"))
 
 
 def test_tags_are_those_of_the_job_file(bench: Bench) -> None:

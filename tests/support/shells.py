@@ -1,6 +1,6 @@
 """Real shells at a terminal of their own: what a person who presses Tab gets.
 
-In: the shell's name, what is typed. Out: the words that the shell would have run the command with. Touches: processes.
+In: the shell's name, lines that are typed. Out: the words that the shell would have run each with. Touches: processes.
 
 After the Tab the cursor goes to the line's start and a `printf` before it, so that the shell itself says what the words
 are that it has completed, quoting undone.
@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 _START = {
@@ -39,8 +39,10 @@ _PATIENCE = 60.0  # seconds; a net for what hangs
 _ANSWER = re.compile(r"BEGIN\r?\n(.*?)END\r?\n", re.DOTALL)
 
 
-def completed(shell: str, typed: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """The command's words once what was `typed` is followed by a Tab."""
+def completed(
+    shell: str, typed: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """The command's words, for each line that is `typed`, once a Tab follows it."""
     ours, theirs = pty.openpty()
     env = {**environment, "TERM": "dumb", "COLUMNS": "500", "HISTFILE": "", "fish_history": ""}
     command = [sys.executable, "-c", _AT_A_TERMINAL, *_START[shell]]
@@ -49,12 +51,16 @@ def completed(shell: str, typed: str, folder: Path, environment: Mapping[str, st
     try:
         _say(ours, f"{_SETUP[shell]}; printf 'BEGIN\\nEND\\n'\r")
         _heard(ours)
-        _say(ours, f"{typed}\t\x01printf 'BEGIN\\n'; printf '%s\\n' \x05; printf 'END\\n'\r")
-        return _heard(ours)
+        return {line: _words(ours, line) for line in typed}
     finally:
         process.kill()
         process.wait()
         os.close(ours)
+
+
+def _words(terminal: int, line: str) -> list[str]:
+    _say(terminal, f"{line}\t\x01printf 'BEGIN\\n'; printf '%s\\n' \x05; printf 'END\\n'\r")
+    return _heard(terminal)
 
 
 def _say(terminal: int, text: str) -> None:
