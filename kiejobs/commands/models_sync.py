@@ -8,7 +8,7 @@ the key; disk.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +16,14 @@ import anyio
 from kiejobs.adapters.kie.client import CREATE_PATH
 from kiejobs.adapters.kie.discovery import AGAIN, PATH, Discovery, KeptAnswers
 from kiejobs.app.catalogue.effects import effects
-from kiejobs.app.catalogue.files import newer_prices, schema_bytes, why_not_ours, write_prices, write_schema
+from kiejobs.app.catalogue.files import (
+    newer_prices,
+    prices_by_hand,
+    schema_bytes,
+    why_not_ours,
+    write_prices,
+    write_schema,
+)
 from kiejobs.app.load import KnownModels
 from kiejobs.app.project import discovery_transport, open_workspace, require_key
 from kiejobs.core.diagnostics import (
@@ -223,8 +230,9 @@ def _compared(
         checked.append(entry)
         if entry.status != "unchanged":
             schemas[model] = schema
-    priced = _prices(said, schemas, known, today)
-    news = {one.model: one.now for one in priced if one.now is not None}
+    mine = prices_by_hand(space.root)
+    priced = [replace(one, kept=one.model in mine) for one in _prices(said, schemas, known, today)]
+    news = {one.model: one.now for one in priced if one.now is not None and not one.kept}
     changed, used = effects(space.root, schemas, PriceTable(news))
     gone = () if said.listed is None else sorted((set(known.files.own) | used) - said.listed)
     left = tuple(one for one in gone if one in used and _was_listed(one, known))

@@ -51,13 +51,20 @@ class FileEffect:
 
 @dataclass(frozen=True, slots=True)
 class PriceNews:
-    """A price in the vendor's words. `was` is in use; `now` is set where the words are certain; `confirmed`: the same, of today."""
+    """A price in the vendor's words. `was` is in use; `now` is set where the words are certain; `confirmed`: the same, of
+    today; `kept`: what is in use was written by a person, and stays.
+    """
 
     model: str
     text: str
     was: ModelPrice | None
     now: ModelPrice | None = None
     confirmed: bool = False
+    kept: bool = False
+
+    @property
+    def is_news(self) -> bool:
+        return self.now is not None and not self.kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,9 @@ class SyncView:
     @property
     def is_news(self) -> bool:
         """Is there something to write?"""
-        return any(one.status != "unchanged" for one in self.models) or any(one.now for one in self.prices)
+        return any(one.status != "unchanged" for one in self.models) or any(
+            one.is_news for one in self.prices
+        )
 
 
 def sync_text(view: SyncView, *, color: bool = False) -> str:
@@ -130,6 +139,8 @@ def _price(one: PriceNews, paint: Paint) -> Iterator[str]:
     if one.now is None:
         yield f"  {name}: {was}; the vendor's words are not certain, so it stays:"
         yield from _wrapped(sanitize(shortened(" ".join(one.text.split()), _LONGEST)), "    ")
+    elif one.kept:
+        yield f"  {name}: {was} was written by hand, so it stays; the vendor's is {price_range(one.now)}"
     elif one.confirmed:
         yield f"  {name}: {price_range(one.now)}, as before"
     else:
@@ -155,7 +166,7 @@ def _job(job: JobEffect) -> str:
 
 def _sum(view: SyncView) -> str:
     parts = status_counts(view.models)
-    prices = sum(one.now is not None for one in view.prices)
+    prices = sum(one.is_news for one in view.prices)
     parts += [f"{plural(prices, 'new price')}"] if prices else []
     parts += [f"{plural(view.in_prose, 'price')} in words only"] if view.in_prose else []
     parts += [f"{view.skipped} not sold as jobs"] if view.skipped else []
@@ -185,6 +196,7 @@ def sync_document(view: SyncView) -> dict[str, Json]:
                 "words": one.text,
                 "was": price_document(one.was),
                 "now": price_document(one.now),
+                "kept": one.kept,
             }
             for one in view.prices
         ],

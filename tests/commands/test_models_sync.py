@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.files import model_names, read_schema
 from kiejobs.adapters.project.models import ModelFiles, bundled_prices
 from kiejobs.core.models.changes import model_changes
+from kiejobs.core.prices.prose import SOURCE
 from kiejobs.importer.newer import merged
 from kiejobs.importer.page import read_page
 from kiejobs.sandbox.app import Sandbox
@@ -213,25 +214,50 @@ def test_a_price_in_words_only_is_shown_next_to_the_one_in_use(stage: Stage) -> 
     assert "the vendor's words are not certain, so it stays" in stage.text(ID).out
 
 
-def test_other_prices_of_the_project_stay_as_they_are_written(stage: Stage) -> None:
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_other_prices_of_the_project_stay_as_they_are_written(stage: Stage, newline: str) -> None:
+    entry = f"    per: video\n    credits: 5\n    source: {SOURCE}\n    date: 2026-10\n"
     own = (
         "# ours\nversion: 1\nmodels:\n  acme/a: # first\n    per: video\n    credits: 1\n    source: us\n    date: 2026-10\n"
-        f"\n  # the clip\n  {ID}:\n    per: video\n    credits: 5\n    source: us\n    date: 2026-10\n\n"
+        f"\n  # the clip\n  {ID}:\n{entry}\n"
         "  acme/z:\n    per: video\n    credits: 2\n    source: us\n    date: 2026-10\n"
-    )
-    stage.file("prices.yaml").write_text(own)
+    ).replace("\n", newline)
+    stage.file("prices.yaml").write_text(own, newline="")
     stage.vendor.sells({}, price="7 credits per video.")
     assert stage.sync(ID, "--yes").code == 0
-    text = stage.file("prices.yaml").read_text()
-    before, _, after = own.partition("    per: video\n    credits: 5\n    source: us\n    date: 2026-10\n")
+    text = stage.file("prices.yaml").read_bytes().decode()
+    before, _, after = own.partition(entry.replace("\n", newline))
     assert text.startswith(before)
     assert text.endswith(after)
-    assert "    credits: 7\n" in text
+    assert f"    credits: 7{newline}" in text
+    assert text.count("\n") == text.count(newline)
+
+
+@pytest.mark.parametrize(
+    ("source", "more"),
+    [
+        ("us", ""),
+        (SOURCE, "    note: agreed\n"),
+        (SOURCE, "    until: 2026-12-31\n"),
+        (SOURCE, "    # agreed\n"),
+    ],
+)
+def test_a_price_that_a_person_wrote_stays(stage: Stage, source: str, more: str) -> None:
+    own = f"version: 1\nmodels:\n  {ID}:\n    per: video\n{more}    credits: 5\n    source: {source}\n    date: 2026-12\n"
+    stage.file("prices.yaml").write_text(own)
+    stage.vendor.sells({}, price="7 credits per video.")
+    assert stage.sync(ID, "--yes").json["written"] == [f"schemas/models/{ID}.json"]
+    assert stage.file("prices.yaml").read_text() == own
+    ran = stage.sync(ID, "--check")
+    assert (ran.code, ran.json["prices"][0]["kept"]) == (0, True)
+    if not more:
+        shown = stage.text(ID).out
+        assert "5/video (as of 2026-12) was written by hand, so it stays; the vendor's is 7/video" in shown
 
 
 def test_a_price_file_that_can_t_be_edited_is_left_to_a_person(stage: Stage) -> None:
     stage.file("prices.yaml").write_text(
-        f"version: 1\nmodels:\n  {ID}: &a {{per: video, credits: 5, source: us, date: 2026-10}}\n  acme/b: *a\n"
+        f"version: 1\nmodels:\n  {ID}: &a {{per: video, credits: 5, source: {SOURCE}, date: 2026-10}}\n  acme/b: *a\n"
     )
     stage.vendor.sells({}, price="7 credits per video.")
     ran = stage.sync(ID, "--yes")

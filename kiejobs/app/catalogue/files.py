@@ -16,7 +16,8 @@ from kiejobs.adapters.storage.output_folder import first_link, write_atomically
 from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.models.schema_check import read_model
-from kiejobs.core.prices.edit import NEW, entry, with_prices
+from kiejobs.core.prices.edit import NEW, by_hand, entry, with_prices
+from kiejobs.core.prices.prose import SOURCE
 from kiejobs.core.prices.table import FILE as PRICES
 
 if TYPE_CHECKING:
@@ -44,16 +45,26 @@ def write_schema(root: Root, model: str, schema: Mapping[str, Any]) -> str:
 
 def newer_prices(root: Root, prices: Sequence[ModelPrice]) -> str:
     """The text of the project's prices with these in it. Raises UsageProblem where that has to be done by hand."""
-    there = root.find(PRICES)
+    there = _prices(root)
     wanted = "".join(map(entry, prices))
     if there is None:
         return NEW + wanted
-    newer = with_prices(read_source(there).data.decode("utf-8-sig", "replace"), prices)
+    newer = with_prices(there, prices)
     if newer is None:
         raise UsageProblem(
-            f"{there} can't be edited in place", hint=f"write these entries into it:\n{wanted}"
+            f"{root.find(PRICES)} can't be edited in place", hint=f"write these entries into it:\n{wanted}"
         )
     return newer
+
+
+def prices_by_hand(root: Root) -> set[str]:
+    """Models whose price in the project is more than what the vendor's API states."""
+    return by_hand(_prices(root) or "", SOURCE)
+
+
+def _prices(root: Root) -> str | None:
+    there = root.find(PRICES)
+    return None if there is None else read_source(there).data.decode("utf-8-sig", "replace")
 
 
 def write_prices(root: Root, text: str) -> str:

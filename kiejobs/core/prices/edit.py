@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NEW = "# What models cost, in credits. It wins over the table that comes with kiejobs, model by model.\nversion: 1\nusd_per_credit: 0.005\nmodels:\n"
 _PLAIN = re.compile(r"[A-Za-z][\w./-]*|[0-9]+[a-z]*", re.ASCII)
+_COMMENT = re.compile(r"(?:^|\s)#")
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off"}
 
 
@@ -31,6 +32,8 @@ def with_prices(text: str, prices: Sequence[ModelPrice]) -> str | None:
     before = _table(text)
     if before is None:
         return None
+    returns = "\r\n" in text
+    text = text.replace("\r\n", "\n")
     for price in prices:
         text = _with(text, price)
     after = _table(text)
@@ -39,7 +42,23 @@ def with_prices(text: str, prices: Sequence[ModelPrice]) -> str | None:
         return None
     if any(after.models[model].as_data() != price.as_data() for model, price in wanted.items()):
         return None
-    return text
+    return text.replace("\n", "\r\n") if returns else text
+
+
+def by_hand(text: str, source: str) -> set[str]:
+    """Models whose entries hold what `source` does not state: another source, a note, an end, a minimum, a comment."""
+    document, table = _document(text), _table(text)
+    if document is None or table is None:
+        return set()
+    lines, starts = text.splitlines(), _starts(document)
+    found = {
+        one.model for one in table if one.source != source or one.note or one.until or one.minimum is not None
+    }
+    for model in table.models:
+        begin = document.place(("models", model), key=True).line
+        if any(map(_COMMENT.search, lines[begin - 1 : _end(lines, begin, starts)])):
+            found.add(model)
+    return found
 
 
 def entry(price: ModelPrice, indent: str = "  ") -> str:
@@ -65,9 +84,7 @@ def _with(text: str, price: ModelPrice) -> str:
         return text
     root = document.root
     places = [document.place(("models", model), key=True) for model in root["models"]]
-    starts = sorted(
-        [*(place.line for place in places), *(document.place((key,), key=True).line for key in root)]
-    )
+    starts = _starts(document)
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
         lines[-1] += "\n"
@@ -80,6 +97,12 @@ def _with(text: str, price: ModelPrice) -> str:
     last = max([*(place.line for place in places), document.place(("models",), key=True).line])
     end = _end(lines, last, starts)
     return "".join([*lines[:end], block, *lines[end:]])
+
+
+def _starts(document: Document) -> list[int]:
+    """The lines on which keys and entries begin."""
+    keys = [*((key,) for key in document.root), *(("models", model) for model in document.root["models"])]
+    return sorted(document.place(key, key=True).line for key in keys)
 
 
 def _end(lines: Sequence[str], begin: int, starts: Sequence[int]) -> int:
