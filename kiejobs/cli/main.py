@@ -114,7 +114,7 @@ def _failed(error: BaseException) -> int:
         make_screen().say(words.getvalue().rstrip("\n"))
         return ExitCode.INVALID
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        click.echo("Cancelled; nothing was bought.", err=True)  # a run that has bought says so itself
         return ExitCode.INTERRUPTED
     known = error if isinstance(error, KiejobsError) else _of_the_system(error)
     return _bug(error) if known is None else _expected(known)

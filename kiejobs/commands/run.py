@@ -126,15 +126,26 @@ def _run(
     if how.settings.detach:
         leave_to_workers(space)
     journal = new_journal(space, "run", campaign=campaign, source=source)
-    with space.claim(journal) as claim:
-        planned = _plan(loaded, approval, how, space, screen, shown=shown)
-        key = _approve(planned, how, space, screen)
-        done, end = _execute(planned, key, journal, how, space, screen, claim)
-        used = (planned.budget_left or Decimal(0)) - (done.spending.left or Decimal(0))
-        if end is NOTHING_DONE:
-            return _nothing_to_do(done, planned, space, screen), used
-        del loaded, planned  # the jobs, and the ledger as it was before
-        return finish(done, end, space, screen), used
+    try:
+        with space.claim(journal) as claim:
+            planned = _plan(loaded, approval, how, space, screen, shown=shown)
+            key = _approve(planned, how, space, screen)
+            done, end = _execute(planned, key, journal, how, space, screen, claim)
+            used = (planned.budget_left or Decimal(0)) - (done.spending.left or Decimal(0))
+            if end is NOTHING_DONE:
+                return _nothing_to_do(done, planned, space, screen), used
+            del loaded, planned  # the jobs, and the ledger as it was before
+            return finish(done, end, space, screen), used
+    except KeyboardInterrupt:
+        raise _interrupted(journal.run_id, space, screen) from None
+
+
+def _interrupted(run_id: str, space: Workspace, screen: Screen) -> Cancelled:
+    """By Ctrl-C where no run heeds it: before it starts, or when it has ended."""
+    if any(attempt.run_id == run_id for attempt in space.ledger().attempts()):
+        return Cancelled(f"Interrupted; continue with: kiejobs collect{space.flag}")
+    more = "more " if any(view.bought for view in screen.reports) else ""
+    return Cancelled(f"Cancelled; nothing {more}was bought.")
 
 
 # --- several job files --------------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.bench import FAST, Bench, judged
+from tests.support.bench import FAST, Bench, ended, judged
 from tests.support.forked import WITHOUT_MEDIA
 from tests.support.judge.tasks import accepted
 
@@ -52,6 +55,25 @@ def test_a_no_buys_nothing_is_no_error_and_leaves_no_run_behind(bench: Bench, an
     assert "error" not in said
     assert accepted(bench.log) == []
     assert "no recorded end" not in bench.run().err
+
+
+@pytest.mark.parametrize("shown", ["digest: ", "Budget: "])
+def test_ctrl_c_before_the_answer_buys_nothing(bench: Bench, shown: str) -> None:
+    """After the plan, and when the question is due."""
+    ours, theirs = pty.openpty()
+    try:
+        process = bench.start("run", "jobs.yaml", *FAST, stdin=theirs)
+        stream = process.stdout if shown == "digest: " else process.stderr
+        assert stream is not None
+        assert any(line.startswith(shown) for line in stream)
+        process.send_signal(signal.SIGINT)
+        ran = ended(process)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert ran.code == 130
+    assert ran.err.endswith("Cancelled; nothing was bought.\n")
+    assert accepted(bench.log) == []
 
 
 def test_a_run_that_could_not_begin_is_no_run_that_died(bench: Bench) -> None:

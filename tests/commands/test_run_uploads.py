@@ -245,6 +245,7 @@ def test_an_interrupt_in_the_middle_of_an_upload_ends_it(table: Set) -> None:
     process.send_signal(signal.SIGINT)
     ran = ended(process)
     assert ran.code == 130
+    assert "\nCancelled; nothing was bought. Run again" in ran.out
     assert (judge.creates, of_type(bench, "reserved")) == ([], [])
     judge.let_go.set()
     assert bench.run().code == 0

@@ -377,7 +377,8 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
     is_collect = view.manifest["command"] == "collect"
     again = f"kiejobs collect{view.flag}" if is_collect else _run(view)
     if reason == "interrupted":
-        return _interrupted(view.counts, again)
+        is_cancelled = view.manifest["command"] == "run" and not view.attempts
+        return _interrupted(view.counts, again, is_cancelled=is_cancelled)
     unsent = view.counts[JobStatus.UNSENT]
     left = [f"{shortened(sanitize(why), _LONGEST).rstrip('.')}."] if why else []
     left += [f"{_were(unsent)} not bought."] if unsent else []
@@ -388,16 +389,19 @@ def _stopped(view: RunView, reason: str, why: str) -> Step:
     return Step("stopped", " ".join([*left, cure]), (again,), title=title)
 
 
-def _interrupted(counts: Counter[JobStatus], again: str) -> Step:
-    """What is left. Doubts wait for rulings, which have steps of their own, and not for another run."""
+def _interrupted(counts: Counter[JobStatus], again: str, *, is_cancelled: bool) -> Step:
+    """What is left; `is_cancelled` before anything was sent. Doubts wait for rulings, which have steps of their own, and not for another run."""
     counted = (
-        (counts[JobStatus.UNSENT], _were, "not bought"),
+        (0 if is_cancelled else counts[JobStatus.UNSENT], _were, "not bought"),
         (counts[JobStatus.RUNNING] + counts[JobStatus.SUBMITTED], _are, "still at the API"),
         (counts[JobStatus.NOT_COLLECTED], _are, "not collected"),
     )
     left = [f"{jobs(count)} {words}" for count, jobs, words in counted if count]
     doubts = counts[JobStatus.IN_DOUBT]
     message = ", ".join([*left, *([f"{_are(doubts)} in doubt"] if doubts else [])])
+    if is_cancelled:
+        others = f" {message[0].upper()}{message[1:]}." if message else ""
+        return Step("stopped", f"Cancelled; nothing was bought.{others} {_GO_ON}", (again,))
     if left:
         return Step("stopped", f"Interrupted; {message}. {_GO_ON}", (again,))
     return Step("stopped", f"Interrupted; {message or 'all that was bought is here'}.")
