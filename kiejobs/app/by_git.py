@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import read_source
+from kiejobs.adapters.project.files import STDIN, read_source
 from kiejobs.adapters.project.models import FOLDER as SCHEMAS
 from kiejobs.adapters.project.models import target_of
 from kiejobs.adapters.project.root import candidates, find_root
@@ -38,12 +38,21 @@ def job_files(
 
     Where a revision was named, in `base` too, folders may be empty or gone by now.
     """
+    if since is not None:
+        require_names(names)
     may_be_gone = since is not None or base is not None
     found = list(dict.fromkeys(file for name in names for file in _files(name, may_be_gone=may_be_gone)))
     if since is None:
         return found
     changes = Changes(since)
     return [file for file in found if changes.touch(replace(wanted, file=file))]
+
+
+def require_names(files: Sequence[str]) -> None:
+    """Raises UsageProblem where one is standard input: git knows no earlier one."""
+    if STDIN in files:
+        message = "standard input has no name in git, so there is no earlier version to compare it with"
+        raise UsageProblem(message, hint="write it over the job file, and name that")
 
 
 def are_many(names: Sequence[str], since: str | None) -> bool:

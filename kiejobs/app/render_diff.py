@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.adapters.git import GitFailed, Repository, lay_out, repository_of
 from kiejobs.adapters.project.root import below_checkout
+from kiejobs.app.by_git import require_names
 from kiejobs.app.load import JobFolder, LoadedJobFile, try_to_load
 from kiejobs.app.output import Screen, files_by_ending, write
 from kiejobs.app.plan import selection_of_file
@@ -43,6 +44,7 @@ _PARTED = "..."
 def render_diff(every: Sequence[LoadedJobFile], revision: str, screen: Screen) -> ExitCode:
     """Of several files one after the other; as JSON they are a list."""
     read = [loaded.wanted.file for loaded in every]
+    require_names(read)
     files = files_by_ending(screen.outs, ("text", "json", "markdown"), read)
     views = [_diff(loaded, revision, screen) for loaded in every]
     screen.show(_in_form(screen.form, views, color=screen.color_out))

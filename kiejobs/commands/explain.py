@@ -56,7 +56,7 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
         history,
         inputs,
         price,
-        file=space.typed(loaded.wanted.file),
+        file=None if loaded.wanted.file == STDIN else space.typed(loaded.wanted.file),
         flag=space.flag,
         decision=None if bought is None else pick_book(space, ledger).decision(bought),
     )

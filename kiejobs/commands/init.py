@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiejobs.adapters.project.files import read_source, schema_folder
+from kiejobs.adapters.project.files import STDIN, read_source, schema_folder
 from kiejobs.adapters.project.root import PROJECT_FILE, Root, find_root
 from kiejobs.app.project import has_ledger, journals_ignored_by, project_policy
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
@@ -66,6 +66,8 @@ FLOWS = {
 
 def init(folder: str, screen: Screen, *, github: bool, gitlab: bool) -> ExitCode:
     """Raises UsageProblem where there is a job file already and no forge was named."""
+    if folder == STDIN:
+        raise UsageProblem("`init -`: a project is a folder", hint="name one: kiejobs init DIR")
     forges = [name for name, wanted in (("github", github), ("gitlab", gitlab)) if wanted]
     root = Path(folder)
     jobfile = root / "jobfiles" / "first.yaml"

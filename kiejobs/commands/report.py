@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiejobs.adapters.project.files import STDIN
 from kiejobs.app.output import READING, files_by_ending, write
 from kiejobs.app.picks import pick_book
 from kiejobs.app.project import open_workspace
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 def report(names: Sequence[str], where: Locations, screen: Screen, select: Sequence[str] = ()) -> ExitCode:
     """Of several runs one after the other; then what they come to together."""
     targets = files_by_ending(screen.outs, REPORT_FORMS)
-    files = [name for name in names if Path(name).exists()]
+    files = [name for name in names if name == STDIN or Path(name).exists()]
     space = open_workspace(where, files[0] if files else "")
     with screen.busy(READING):
         history = space.store.read()

@@ -98,7 +98,7 @@ class ExplainView:
     """One line of the plan: the fields that differ, and the attempts under its address, oldest first.
 
     `inputs` are the local files that the request points at, `price` is what its model costs. `decision` is what
-    was picked of it. `file` is the job file and `flag` is added, in commands shown.
+    was picked of it. `file` is the job file, None for standard input, and `flag` is added, in commands shown.
     """
 
     change: Change
@@ -176,6 +176,8 @@ def _next(view: ExplainView) -> tuple[str, Sequence[str]]:
     shown = [command.format_map(words) for command in commands]
     if change.reason == "in_doubt" and change.attempt:
         shown = [line for step in doubt_steps([change.attempt], flag) for line in step.commands]
+    if view.file is None and any("{this}" in command for command in commands):
+        message += " `run` doesn't read standard input: write the job file to FILE first."
     return message.format_map(words), shown
 
 
