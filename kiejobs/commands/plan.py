@@ -71,6 +71,7 @@ def plan(
     has no plan, the others are shown, on the pull request too, and it ends as that one did.
     """
     planned, refused = _plans(files, wanted, where, how, screen)
+    _require_one_file(planned, refused, screen)
     shown = plans_view([one.view for one in planned], [one.made for one in planned], how.budget, refused)
     if planned:
         screen.show(plans_in(screen.form, shown, **screen.look))
@@ -166,20 +167,27 @@ def _plan(
     return _Planned(loaded, space, made, view)
 
 
+def _require_one_file(
+    planned: Sequence[_Planned], refused: Sequence[tuple[str, KiejobsError]], screen: Screen
+) -> None:
+    """Raises UsageProblem for a plan file of several job files, or of standard input, before anything is shown."""
+    path = next((path for path, kind in files_by_ending(screen.outs, _FORMS) if kind == "json"), None)
+    if path is None or not planned:
+        return
+    if len(planned) + len(refused) > 1:
+        hint = "for several, approve the digest over all: `kiejobs run FILES --expect DIGEST`"
+        raise UsageProblem(f"--out {path}: a plan file is of one job file", hint=hint)
+    if planned[0].loaded.wanted.file == STDIN:
+        hint = "write the job file to disk, and plan it by its name"
+        raise UsageProblem(f"--out {path}: a plan file names its job file; this is standard input", hint=hint)
+
+
 def _write_files(shown: PlansView, planned: Sequence[_Planned], retry: Sequence[str], screen: Screen) -> None:
     """A digest only where every file has a plan: what is approved by it must be all."""
     for path, kind in files_by_ending(screen.outs, _FORMS):
         if kind == "json" and planned:
             from kiejobs.app.approve import plan_file_keys  # noqa: PLC0415 - for a plan file only
 
-            if len(planned) + len(shown.refused) > 1:
-                hint = "for several, approve the digest over all: `kiejobs run FILES --expect DIGEST`"
-                raise UsageProblem(f"--out {path}: a plan file is of one job file", hint=hint)
-            if planned[0].loaded.wanted.file == STDIN:
-                hint = "write the job file to disk, and plan it by its name"
-                raise UsageProblem(
-                    f"--out {path}: a plan file names its job file; this is standard input", hint=hint
-                )
             keys = plan_file_keys(planned[0].loaded, retry, planned[0].space)
             write(path, plan_json(planned[0].view, keys))
         elif kind == "digest" and not shown.refused:
