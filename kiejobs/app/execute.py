@@ -32,7 +32,7 @@ from kiejobs.core.ledger.manifest import manifest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Change
 from kiejobs.reports.progress import NORMAL, QUIET, VERBOSE, LineProgress
-from kiejobs.reports.run.report import report_document, report_text
+from kiejobs.reports.run.report import report_in, report_text
 from kiejobs.reports.terminal import plural
 from kiejobs.runner import Budget, RunEnd, Runner, Settings, StopReason, World
 
@@ -281,8 +281,9 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     """Publish the manifests, report, and say how it ended."""
     history, header = space.store.read(), execution.journal.header
     ledger = history.ledger(space.origin)
+    known = history.record(header.run_id)
     # Of a run that had nothing to write down there is its header alone.
-    record = history.record(header.run_id) or JournalRecord(header.run_id, [Timed("", header)])
+    record = known or JournalRecord(header.run_id, [Timed("", header)])
     followed = _followed(execution)
     jobs = manifest(record, ledger, also=followed)["jobs"].values()
     looks = execution.settings.checks and HAS_MEDIA
@@ -297,7 +298,10 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
     mention_trouble(space, screen)
     if space.store.trouble and execution.journal.is_born:
         code = ExitCode.JOURNAL  # others don't know yet what happened here, and this machine may be gone soon
-    own = (space, record, ledger, manifest(record, ledger, also=followed))
+    document = manifest(record, ledger, also=followed)
+    if known is None:  # nothing was done, and no run is on record
+        document["run_id"] = None
+    own = (space, record, ledger, document)
     view = view_of(*own, exit_code=int(code), stopped=stopped, notes=end.notes)
     view = replace(view, checks=checks) if checks else view
     view = replace(view, canary=execution.settings.canary, against=end.against)
@@ -308,8 +312,10 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
     text = partial(report_text, detail=screen.detail, wide=screen.wide_out, local=screen.local_out)
-    if screen.form != "json" or not screen.several:  # of several runs there is one document at the end
-        screen.answer(report_document, text, view)
+    if screen.form != "json" or not (
+        screen.several and header.command == "run"
+    ):  # of several runs there is one at the end
+        screen.answer(partial(report_in, several=screen.several), text, view)
     if screen.outs or screen.several:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:
@@ -321,7 +327,7 @@ def _write_reports(view: RunView, screen: Screen) -> None:
     """`-o FILE`: of all runs of this command so far, since it may buy several job files."""
     screen.reports.append(view)
     for path, form in files_by_ending(screen.outs, REPORT_FORMS):
-        write(path, reports_in(form, screen.reports, detail=screen.detail))
+        write(path, reports_in(form, screen.reports, several=screen.several, detail=screen.detail))
 
 
 def mention_others(

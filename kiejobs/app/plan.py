@@ -22,7 +22,7 @@ from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action, Change, FieldChange, Plan, Terms, difference, plan, together
 from kiejobs.core.prices.table import AgedPrice, aged_prices
 from kiejobs.core.template.renderer import is_template
-from kiejobs.reports.plan import PlanRow, PlansView, PlanView, plan_json, plan_text, plans_text
+from kiejobs.reports.plan import PlanRow, PlansView, PlanView, plan_json, plan_text, plans_json, plans_text
 from kiejobs.reports.terminal import plural, width
 
 if TYPE_CHECKING:
@@ -325,8 +325,7 @@ def plans_in(form: str, plans: PlansView, **look: Any) -> str:
     views = plans.views
     is_one = len(views) == 1 and not plans.refused
     if form == "json":
-        texts = list(map(plan_json, views))
-        return texts[0] if is_one else f"[{','.join(texts)}]\n"
+        return plan_json(views[0]) if is_one else plans_json(plans)
     if form == "markdown":
         from kiejobs.reports.markdown import plan_markdown, plans_markdown  # noqa: PLC0415 - only if asked for
 

@@ -109,7 +109,7 @@ def view_of(
         typed=None if file is None else space.typed(space.root.seen(file)),
         rehearsal=space.sandbox,
         outputs=space.folder.name,
-        record=space.store.document(record.run_id),
+        record=document["run_id"] and space.store.document(record.run_id),
     )
 
 
@@ -135,26 +135,31 @@ def is_of(record: CheckRecord, attempt: Attempt) -> bool:
 REPORT_FORMS = ("text", "json", "junit", "markdown")
 
 
-def reports_in(form: str, views: Sequence[RunView], **look: Any) -> str:
-    """Reports one after the other, with a line break at the end; of several, JSON is a list of them.
+def reports_in(form: str, views: Sequence[RunView], *, several: bool = False, **look: Any) -> str:
+    """Reports one after the other and what they come to, with a line break at the end; JSON is one document.
 
     `look` is how text is to be: its `color`, `detail` and `wide`.
     """
     from kiejobs.reports.documents import json_text  # noqa: PLC0415 - only who reports, as below
-    from kiejobs.reports.run.report import report_document, report_junit, report_text, reports_sum  # noqa: PLC0415
+    from kiejobs.reports.run import report  # noqa: PLC0415
 
     if form == "text":
-        texts = [f"{report_text(view, **look)}\n" for view in views]
+        texts = [f"{report.report_text(view, **look)}\n" for view in views]
         color = look.get("color", False)
-        return "\n".join([*texts, *([f"{reports_sum(views, color=color)}\n"] if len(views) > 1 else [])])
+        return "\n".join(
+            [*texts, *([f"{report.reports_sum(views, color=color)}\n"] if len(views) > 1 else [])]
+        )
     if form == "json":
-        documents = list(map(report_document, views))
-        return f"{json_text(documents[0] if len(documents) == 1 else documents)}\n"
+        is_list = several or len(views) > 1
+        return (
+            f"{json_text(report.reports_document(views) if is_list else report.report_document(views[0]))}\n"
+        )
     if form == "junit":
-        return report_junit(views)
+        return report.report_junit(views)
     from kiejobs.reports.markdown import report_markdown  # noqa: PLC0415 - as above
 
-    return "\n".join(map(report_markdown, views))
+    total = [f"**{report.reports_sum(views)}**\n"] if len(views) > 1 else []
+    return "\n".join([*map(report_markdown, views), *total])
 
 
 # --- what there is to follow -----------------------------------------------------------------------

@@ -6,6 +6,7 @@ In: the journals; job files narrow it to their campaigns. Out: doubts ended, vid
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kiejobs.adapters.project.root import find_root
@@ -39,6 +40,7 @@ def collect(
     space = open_workspace(where, names[0] if names else "")
     mention_two_ledgers(space, screen)
     campaigns: list[str | None] = [*campaigns_of(names)] or [None]
+    screen = replace(screen, several=len(campaigns) > 1)
     with screen.busy(READING):
         space.store.publish()
         ledger = space.ledger()

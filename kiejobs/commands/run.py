@@ -41,15 +41,14 @@ from kiejobs.app.plan import (
     reusable_uploads,
 )
 from kiejobs.app.project import leave_to_workers, open_workspace, opened, require_key
-from kiejobs.app.records import REPORT_FORMS, unfinished_runs
+from kiejobs.app.records import REPORT_FORMS, reports_in, unfinished_runs
 from kiejobs.core.diagnostics import Cancelled, ExitCode, KiejobsError, StalePlan, UsageProblem
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.ledger.records import State
 from kiejobs.core.plan.plan import Action, Plan, together
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.plan import plan_text, plans_sum
-from kiejobs.reports.run.report import report_document, reports_sum
+from kiejobs.reports.run.report import reports_sum
 from kiejobs.reports.run.view import doubts_text
 from kiejobs.reports.terminal import Paint, few, moment, plural, price_text, sanitize
 from kiejobs.runner import Budget, FailureLimit
@@ -164,8 +163,8 @@ def _run_in_order(
     """All are planned and approved as one, then each is bought within what was seen of it; one budget over all."""
     if how.plan_file is not None:
         raise UsageProblem(f"--plan is for one job file, and these are {len(names)}")
-    parent, screen = os.getppid(), replace(screen, several=True)
-    parts = _approved_together(names, wanted, where, how, screen)
+    parent, parts = os.getppid(), _approved_together(names, wanted, where, how, screen)
+    screen = replace(screen, several=len(parts) > 1)
     codes, budget = {ExitCode.DONE}, how.budget
     for count, (loaded, approval) in enumerate(parts):
         if codes & _LAST or os.getppid() != parent:
@@ -185,8 +184,8 @@ def _run_in_order(
     if len(screen.reports) > 1:
         tell, paint = _teller(screen)
         tell(f"{_gap(screen)}{reports_sum(screen.reports, color=paint.color)}")
-    if screen.form == "json":
-        screen.show(json_text(list(map(report_document, screen.reports))))
+    if screen.form == "json" and screen.several:
+        screen.show(reports_in("json", screen.reports, several=True))
     return min(codes, key=_WORST.index)
 
 

@@ -16,7 +16,14 @@ from kiejobs.core.diagnostics import ExitCode
 from kiejobs.core.ledger.fold import runs_of
 from kiejobs.core.ledger.ledger import expires_at, is_past_safety, latest_price_drifts
 from kiejobs.core.ledger.records import State
-from kiejobs.reports.run.status import Expiring, StatusView, status_document, status_text, statuses_text
+from kiejobs.reports.run.status import (
+    Expiring,
+    StatusView,
+    status_document,
+    status_text,
+    statuses_document,
+    statuses_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +70,7 @@ def status(
     else:
         views = [of_each([campaign]) for campaign in campaigns]
         texts = partial(statuses_text, text=text, whole=whole)
-        screen.answer(lambda views: list(map(status_document, views)), texts, views)
+        screen.answer(partial(statuses_document, whole=whole), texts, views)
     if not exit_code:
         return ExitCode.DONE
     if whole.in_doubt or whole.conflicts:

@@ -379,7 +379,7 @@ def report_markdown(view: RunView) -> str:
         *view.bought_summary,
         table(head, aligned, (_run_row(job, view) for job in jobs), _RUN_ROWS, "job"),
         _steps(view),
-        f"Run {code(view.manifest['run_id'])}",
+        f"Run {code(run_id)}" if (run_id := view.manifest["run_id"]) else "",
     ]
     return _document(parts)
 

@@ -18,7 +18,7 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.table import OLD_AFTER
-from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, json_text, money_or_null
 from kiejobs.reports.terminal import (
     REHEARSED,
     Detail,
@@ -534,15 +534,37 @@ def schemas_words(own: Mapping[str, bool], name: Callable[[str], str]) -> str:
 
 def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
     """The document, keys sorted, one change a line. `more` is what a plan file has besides."""
-    totals = view.totals
     document = {
         **(more or {}),
         "campaign": view.campaign,
         "changes": [_change(row) for row in view.rows],
+        "prices": [price_entry(one) for one in view.prices],
+        **_sums_document(view),
+    }
+    return json_rows(dict(sorted(document.items())), "changes")
+
+
+def plans_json(plans: PlansView) -> str:
+    """Each file's document, then what they come to together; no digest over all where a file has no plan."""
+    whole = plans.whole
+    credits_, usd, actions = whole.totals.credits, whole.usd_per_credit, whole.totals.actions
+    more: dict[str, Json] = {
+        "jobs": sum(actions.values()) - actions[Action.ORPHAN],
+        "usd": None if usd is None else money(credits_ * usd),
+    }
+    sums = _sums_document(whole)
+    sums |= {"totals": {**sums["totals"], **more}, "digest": None if plans.refused else sums["digest"]}
+    each = ",".join(map(plan_json, plans.views))
+    return f'{{"plans": [\n{each}], {json_text(dict(sorted(sums.items())), None)[1:]}\n'
+
+
+def _sums_document(view: PlanView) -> dict[str, Json]:
+    """What a plan comes to."""
+    totals = view.totals
+    return {
         "digest": totals.digest,
         "format_version": FORMAT_VERSION,
         **({"base": view.base, "guards": list(view.guards)} if view.base is not None else {}),
-        "prices": [price_entry(one) for one in view.prices],
         "terms": asdict(totals.terms),
         "totals": {
             "actions": {str(action): count for action, count in totals.actions.items()},
@@ -553,7 +575,6 @@ def plan_json(view: PlanView, more: Mapping[str, Json] | None = None) -> str:
             "by_model": list(starmap(_entry, view.by_model.items())),
         },
     }
-    return json_rows(dict(sorted(document.items())), "changes")
 
 
 def _entry(name: str, sum_: BuySum) -> dict[str, Json]:

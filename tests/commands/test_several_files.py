@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.bench import FAST, MODEL, Bench, judged
 from tests.support.judge.tasks import accepted
+from tests.support.results import refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +39,14 @@ def digest(bench: Bench, *names: str) -> str:
     return (bench.folder / "all.digest").read_text().strip()
 
 
+def document(bench: Bench, *words: str) -> dict[str, Any]:
+    """Of several, as its schema wants it."""
+    found = bench.do(*words, "--json").json
+    assert refused("documents/several", found) == []
+    assert isinstance(found, dict)
+    return found
+
+
 def run(bench: Bench, *words: str) -> tuple[int, str]:
     fast = ("--poll", "50ms", "--rate", "400/400ms")
     ran = bench.do("run", "jobfiles", *fast, *words)
@@ -62,8 +71,11 @@ def test_a_folder_is_planned_as_one_and_what_is_no_job_file_is_left_alone(bench:
     page = (bench.folder / "plan.md").read_text()
     assert "**+3 jobs, 48 credits ($0.24)** in 2 job files" in page
     assert "table.yaml" not in planned.out + planned.err + page
-    listed = bench.do("plan", "jobfiles", "--format", "json").json
-    assert [one["campaign"] for one in listed] == ["one", "two"]
+    listed = document(bench, "plan", "jobfiles")
+    assert [one["campaign"] for one in listed["plans"]] == ["one", "two"]
+    assert listed["digest"] == (bench.folder / "plan.digest").read_text().strip()
+    totals = {key: listed["totals"][key] for key in ("jobs", "credits", "usd", "unpriced")}
+    assert totals == {"jobs": 3, "credits": "48", "usd": "0.24", "unpriced": 0}
 
 
 def test_the_digest_over_all_knows_no_order_and_sees_every_file(bench: Bench) -> None:
@@ -81,11 +93,12 @@ def test_one_that_is_invalid_does_not_hide_the_others_and_leaves_no_digest(
     assert "jobfiles/0.yaml" in planned.err
     assert "No plan** for `jobfiles/0.yaml`" in (bench.folder / "plan.md").read_text()
     assert not (bench.folder / "plan.digest").exists()
+    assert document(bench, "plan", "jobfiles")["digest"] is None
 
 
 def test_a_plan_file_is_of_one_job_file(bench: Bench) -> None:
     planned = bench.do("plan", "jobfiles", "-o", "plan.json")
-    assert planned.code == 2
+    assert (planned.code, planned.out) == (2, "")
     assert "a plan file is of one job file" in planned.err
     assert not (bench.folder / "plan.json").exists()
     assert bench.do("run", "jobfiles", "--plan", "plan.json").code == 2
@@ -95,13 +108,22 @@ def test_a_plan_file_is_of_one_job_file(bench: Bench) -> None:
 
 
 def test_reports_of_several_runs_are_one_document(bench: Bench) -> None:
-    words = ("run", "jobfiles", "--yes", "--json", "--poll", "50ms")
-    for _ in range(2):  # the second one has nothing left to buy
-        ran = bench.do(*words)
-        assert ran.code == 0, ran.err
-        assert [one["campaign"] for one in ran.json] == ["one", "two"]
-        assert {job["state"] for one in ran.json for job in one["jobs"]} == {"succeeded"}
+    for bought_now in (3, 0):  # the second one has nothing left to buy
+        made = document(bench, "run", "jobfiles", "--yes", "--poll", "50ms", "-o", "all.json", "-o", "all.md")
+        assert made == json.loads((bench.folder / "all.json").read_text())
+        assert [one["campaign"] for one in made["reports"]] == ["one", "two"]
+        assert {job["state"] for one in made["reports"] for job in one["jobs"]} == {"succeeded"}
+        assert [one["run_id"] is None for one in made["reports"]] == [not bought_now] * 2
+        assert (made["run"]["bought"], made["totals"]["jobs"]) == (bought_now, 3)
+        page = (bench.folder / "all.md").read_text()
+        assert page.count("\nRun `") == min(bought_now, 2)
+        assert "**2 runs together: 3 jobs: 3 succeeded; 48 credits charged" in page
     assert sorted(bought(bench)) == ["a", "b", "c"]
+    collected = document(bench, "collect", "jobfiles")
+    assert [one["run_id"] for one in collected["reports"]] == [None]
+    status = document(bench, "status", "jobfiles")
+    assert [one["campaign"] for one in status["statuses"]] == ["one", "two"]
+    assert (status["totals"]["counts"]["succeeded"], status["totals"]["committed"]) == (3, "48")
 
 
 def test_what_was_approved_of_all_is_bought_in_order_and_once(bench: Bench) -> None:
@@ -236,7 +258,7 @@ def test_a_report_of_several_files_has_the_latest_run_of_each_and_one_total(benc
     assert told.code == 0
     assert [told.out.count(f"of {name}\n") for name in ("one", "two")] == [1, 1]
     assert told.out.endswith("\n2 runs together: 3 jobs: 3 succeeded; 48 credits charged\n")
-    assert len(bench.do("report", "jobfiles", "--format", "json").json) == 2
+    assert len(document(bench, "report", "jobfiles")["reports"]) == 2
     bench.write({"x": "x"}, name="new.yaml", campaign="new")
     some = bench.do("report", "new.yaml", "jobfiles/2.yml")
     assert "no run of new (new.yaml) yet" in some.err
@@ -255,8 +277,11 @@ def test_results_of_several_campaigns_are_collected_in_one_run_with_a_table_for_
     bench.write({"x": "x"}, name="other.yaml", campaign="other")
     assert run(bench, "--yes", "--detach")[0] == 0
     assert bench.do("run", "other.yaml", "--yes", "--detach", *FAST).code == 0
-    done = bench.do("collect", "jobfiles", "--poll", "50ms")
+    done = bench.do("collect", "jobfiles", "--poll", "50ms", "-o", "all.json")
     assert done.code == 0, done.err
+    each = json.loads((bench.folder / "all.json").read_text())
+    assert [(one["campaign"], one["totals"]["jobs"]) for one in each["reports"]] == [("one", 2), ("two", 1)]
+    assert each["totals"]["credits"]["charged"] == "48"
     assert "  one: 2 jobs: 2 succeeded; 32 credits charged\n" in done.out
     assert "  two: 1 job: 1 succeeded; 16 credits charged\n" in done.out
     assert "\n3 jobs: 3 succeeded; 48 credits charged\n" in done.out
@@ -287,7 +312,9 @@ def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
     assert "one: 2 jobs to buy for 32 credits ($0.16)" in piped(bench, "plan", "-").out
     assert len(piped(bench, "render", "-").out.splitlines()) == 2
     assert "3 jobs to buy for 48 credits" in piped(bench, "plan", "-", "jobfiles/2.yml").out
-    assert piped(bench, "explain", "one/a", "-").out.startswith("one/a\n")
+    explained = piped(bench, "explain", "one/a", "-").out
+    assert explained.startswith("one/a\n")
+    assert "write the job file to FILE first.\n    kiejobs run FILE --select one/a\n" in explained
     bench.write({"a": "{% include '../gone.j2' %}"}, name="jobfiles/1.yaml")
     assert "template `../gone.j2` is outside the current folder" in piped(bench, "validate", "-").err
 
@@ -299,6 +326,10 @@ def test_a_job_file_may_come_from_standard_input(bench: Bench) -> None:
         (("lock", "-"), "standard input has no lock"),
         (("validate", "-", "--locked"), "standard input has no lock"),
         (("plan", "-", "-o", "plan.json"), "a plan file names its job file"),
+        (("plan", "-", "--changed-since", "HEAD"), "standard input has no name in git"),
+        (("render", "-", "--diff", "HEAD"), "standard input has no name in git"),
+        (("report", "-"), "no run of these job files"),
+        (("init", "-"), "a project is a folder"),
     ],
 )
 def test_what_needs_a_name_refuses_standard_input_and_says_why(

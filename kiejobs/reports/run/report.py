@@ -13,6 +13,7 @@ from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.records import State
 from kiejobs.core.money import money
 from kiejobs.reports.documents import FORMAT_VERSION
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from kiejobs.core.document.nodes import Json
+    from kiejobs.core.ledger.ledger import Attempt
     from kiejobs.reports.run.view import JobView, RunView
 
 _STATE = 13  # columns: as wide as `not submitted`
@@ -67,7 +69,8 @@ def report_text(
     paint = Paint(color, local)
     of = f" of {sanitize(campaign)}" if (campaign := view.manifest["campaign"]) else ""
     end = REHEARSED if view.rehearsal else ""
-    title = f"run {sanitize(view.manifest['run_id'])}{of}{end}"
+    run_id = view.manifest["run_id"]
+    title = f"{f'run {sanitize(run_id)}' if run_id else 'no run'}{of}{end}"
     is_well = view.counts.keys() <= {JobStatus.SUCCEEDED}
     is_done = is_well and view.stopped is None and not view.price_drifts and not (view.checks and view.unfit)
     most, steps = None if detail is Detail.FULL else _EACH, []
@@ -90,9 +93,8 @@ def report_text(
 
 def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
     """What several runs come to together; what two of them have a hand in is counted once."""
-    jobs = {address: job for view in views for address, job in view.manifest["jobs"].items()}
     settled = [attempt for view in views for attempt in view.settled or ()]
-    whole = replace(views[0], manifest={**views[0].manifest, "jobs": jobs}, settled=settled)
+    whole = replace(views[0], manifest={**views[0].manifest, "jobs": _jobs_of(views)}, settled=settled)
     return Paint(color).bold(f"{plural(len(views), 'run')} together: {whole.summary}")
 
 
@@ -199,19 +201,57 @@ def _places(view: RunView) -> list[str]:
 # --- the document ---------------------------------------------------------------------------------
 
 
+def reports_document(views: Sequence[RunView]) -> dict[str, Json]:
+    """Of several, with what they come to; of a run for several campaigns a report of each."""
+    parts = [part for view in views for part in _by_campaign(view)]
+    return {
+        "format_version": FORMAT_VERSION,
+        "reports": list(map(report_document, parts)),
+        "run": _own(attempt for view in views for attempt in view.bought),
+        "totals": totals(_jobs_of(views).values()),
+    }
+
+
+def _jobs_of(views: Iterable[RunView]) -> dict[str, Json]:
+    """By address; what two runs have a hand in is there once."""
+    return {address: job for view in views for address, job in view.manifest["jobs"].items()}
+
+
+def _by_campaign(view: RunView) -> Iterator[RunView]:
+    """The parts of a run, where it was not for one campaign."""
+    campaigns = {address.partition("/")[0]: None for address in view.manifest["jobs"]}
+    if view.manifest["campaign"] is not None or not campaigns:
+        yield view
+        return
+    for campaign in campaigns:
+        jobs = {at: job for at, job in view.manifest["jobs"].items() if at.startswith(f"{campaign}/")}
+        own = [attempt for attempt in view.settled or () if attempt.address in jobs]
+        part = {"campaign": campaign, "jobs": jobs, "totals": totals(jobs.values())}
+        yield replace(view, manifest={**view.manifest, **part}, settled=own)
+
+
+def _own(bought: Iterable[Attempt]) -> dict[str, Json]:
+    prices = list(map(price_of, bought))
+    return {
+        "bought": len(prices),
+        "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
+    }
+
+
+def report_in(view: RunView, *, several: bool) -> dict[str, Json]:
+    """Alone, or in the form of several."""
+    return reports_document([view]) if several else report_document(view)
+
+
 def report_document(view: RunView) -> dict[str, Json]:
     stopped = view.stopped
-    prices = map(price_of, view.bought)
     return {
         "format_version": FORMAT_VERSION,
         "run_id": view.manifest["run_id"],
         "campaign": view.manifest["campaign"],
         "exit_code": view.exit_code,
         "stopped": None if stopped is None else {"reason": stopped[0], "why": stopped[1]},
-        "run": {
-            "bought": len(view.bought),
-            "credits": money(sum((one for one in prices if one is not None), Decimal(0))),
-        },
+        "run": _own(view.bought),
         "totals": view.manifest["totals"],
         "campaign_totals": None
         if view.of_campaign is None
@@ -270,7 +310,7 @@ def report_junit(views: Iterable[RunView]) -> str:
 def _add_suite(suites: ET.Element, view: RunView) -> None:
     suite = ET.SubElement(suites, "testsuite", _suite(view))
     properties = ET.SubElement(suite, "properties")
-    stated = [(name, str(view.manifest[name])) for name in ("run_id", "created_with")]
+    stated = [(name, str(value)) for name in ("run_id", "created_with") if (value := view.manifest[name])]
     stated += [("price_drift", drift_words(drift)) for drift in view.price_drifts]
     for name, value in stated:
         ET.SubElement(properties, "property", {"name": name, "value": xml_text(value)})
@@ -282,7 +322,7 @@ def _suite(view: RunView) -> dict[str, str]:
     kinds = ["failure" if job.address in view.unfit else _KINDS[job.status] for job in view.jobs]
     started = min((at for job in view.jobs if (at := job.job["times"]["reserved"])), default=None)
     attributes = {
-        "name": xml_text(view.manifest["campaign"] or view.manifest["run_id"]),
+        "name": xml_text(view.manifest["campaign"] or view.manifest["run_id"] or "kiejobs"),
         "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),
         "errors": str(kinds.count("error")),

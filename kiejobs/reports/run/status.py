@@ -132,6 +132,16 @@ def statuses_text(
     return "\n\n".join([*(text(view, color=color) for view in views), Paint(color).bold(total)])
 
 
+def statuses_document(views: Sequence[StatusView], whole: StatusView) -> dict[str, Json]:
+    """Each campaign's, and what they are together."""
+    totals = {"counts": dict(whole.counts), "committed": money(whole.committed)}
+    return {
+        "format_version": FORMAT_VERSION,
+        "statuses": list(map(status_document, views)),
+        "totals": totals,
+    }
+
+
 def status_document(view: StatusView) -> dict[str, Json]:
     from kiejobs.reports.run.view import drift_entry  # noqa: PLC0415 - as above
 
