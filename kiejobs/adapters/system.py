@@ -31,18 +31,18 @@ class SystemClock:
     """The machine's time. For rehearsals waits run `speed` times as fast; what is recorded is real."""
 
     def __init__(self, speed: float = 1.0) -> None:
-        self._speed = speed
+        self.speed = speed
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic() * self._speed
+        return time.monotonic() * self.speed
 
     async def sleep(self, seconds: float) -> None:
         from anyio import sleep  # noqa: PLC0415 - slow to import, and most commands never wait
 
-        await sleep(seconds / self._speed)
+        await sleep(seconds / self.speed)
 
 
 @dataclass(frozen=True, slots=True)

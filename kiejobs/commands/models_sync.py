@@ -98,6 +98,8 @@ def models_sync(
     if known.problems().fatal:
         raise InvalidJobFile(known.problems())
     kept = KeptAnswers(space.root.path, space.origin)
+    if check and kept.complete:  # a check looks at what is said now
+        kept.forget()
     said = anyio.run(_ask, names, space, require_key(space), kept, pace, screen)
     view, schemas, prices = _compared(said, names, known, space)
     if view.is_news and not check:
@@ -105,7 +107,10 @@ def models_sync(
         _confirm(view, screen, yes=yes)
         view.written.extend(write_schema(space.root, model, schema) for model, schema in schemas.items())
         view.written.extend([] if text is None else [write_prices(space.root, text)])
-    kept.forget()
+    if check:
+        kept.finish()
+    else:
+        kept.forget()
     if view.written and not yes and screen.form == "text":
         screen.say(f"wrote {plural(len(view.written), 'file')}")
     else:
@@ -147,9 +152,8 @@ async def _ask(
         silent = 0
         for number, model in enumerate(models):
             if number and number % _EACH == 0 and not screen.quiet:
-                screen.say(
-                    f"asked about {number} of {len(models)} models; {pace * (len(models) - number):.0f} s left"
-                )
+                left = pace * (len(models) - number) / space.clock().speed
+                screen.say(f"asked about {number} of {len(models)} models; {left:.0f} s left")
             silence = await _one(discovery, model, said)
             silent = 0 if silence is None else silent + 1
             if silence is not None and silent == min(_SILENT, len(models)):

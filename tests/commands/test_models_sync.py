@@ -402,7 +402,11 @@ def test_too_many_questions_are_asked_again_and_then_kept_for_the_next_time(stag
         *(f"{LIST}/acme/clip-2/{it}" for it in ("schema", "price")),
     ]
     stage.sync("--check")
-    assert stage.vendor.asked[asked + 3] == LIST, "what was used is forgotten"
+    assert stage.vendor.asked[asked + 3] == LIST, "a check asks again"
+    asked = len(stage.vendor.asked)
+    assert (stage.sync("--yes").code, len(stage.vendor.asked)) == (0, asked), "the sync after it does not"
+    stage.sync("--yes")
+    assert stage.vendor.asked[asked] == LIST, "what was written is forgotten"
 
 
 def test_hostile_documents_lead_nowhere(stage: Stage) -> None:

@@ -39,6 +39,7 @@ PATH = "/api/v1/models"
 _TRIES = 5
 AGAIN = {None, "429", "455", "500", "502", "503", "504"}
 """Codes that say nothing of a question. None: no answer at all."""
+_END = ""  # the path of no answer: behind the last one
 _PATIENCE = 45.0  # seconds for one answer
 _LONGEST_PAUSE = 60.0
 _FRESH = timedelta(days=1)
@@ -61,7 +62,10 @@ class Offer:
 
 
 class KeptAnswers:
-    """Answers of the last day from one origin, by path. What can't be kept is asked for again, and that is all."""
+    """Answers of the last day from one origin, by path. What can't be kept is asked for again, and that is all.
+
+    `complete`: the sync that kept them had all that it asked for, so that only another use of them makes sense.
+    """
 
     def __init__(self, root: Path, origin: str) -> None:
         """`root`: the project's."""
@@ -73,6 +77,7 @@ class KeptAnswers:
             if self._file.stat().st_size <= _MOST_KEPT:
                 for line in self._file.read_bytes().splitlines():
                     self._take(line)
+        self.complete = self.found.pop(_END, None) is not None
 
     def _take(self, line: bytes) -> None:
         # It may be torn, or not ours.
@@ -92,8 +97,13 @@ class KeptAnswers:
             with os.fdopen(fd, "ab") as file:
                 file.write(b"\n" + json.dumps(line).encode())
 
+    def finish(self) -> None:
+        """All was asked."""
+        self.keep(_END, data=True)
+
     def forget(self) -> None:
         """All of them were used."""
+        self.found.clear()
         with suppress(OSError):
             self._file.unlink(missing_ok=True)
 
