@@ -63,15 +63,14 @@ def _latest_of(
     files: Sequence[str], space: Workspace, history: History, screen: Screen
 ) -> Iterator[JournalRecord]:
     """The latest run of each campaign. Raises UsageProblem where there is none of any."""
-    found = False
-    for campaign, file in campaigns_of(files).items():
-        of_it = [one for one in history.records if one.header and one.header.campaign == campaign]
-        if of_it:
-            found = True
-            yield of_it[-1]
+    found = {one.header.campaign: one for one in history.records if one.header}
+    wanted = campaigns_of(files)
+    for campaign, file in wanted.items():
+        if campaign in found:
+            yield found[campaign]
         else:
             screen.note(f"no run of {sanitize(campaign)} ({sanitize(file)}) yet")
-    if files and not found:
+    if files and not found.keys() & wanted.keys():
         raise UsageProblem(
             f"no run of these job files in {space.store.name}", hint="`kiejobs run` starts one"
         )
