@@ -18,7 +18,7 @@ from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import FILE, UNDECIDED, Pick
-from kiejobs.core.plan.selection import read_selection
+from kiejobs.core.plan.selection import meant, read_selection
 from kiejobs.reports.terminal import sanitize
 
 if TYPE_CHECKING:
@@ -71,21 +71,19 @@ def _nothing(word: str, take: int | None, mine: Sequence[Attempt], known: Sequen
     if mine and mine[0].state:
         words, cure = _WITHOUT_RESULT.get(mine[0].state, _AT_THE_API)
         return UsageProblem(f"{name} has no result: it {words}", hint=cure)
-    names = [one.address for one in known]
-    names += [name.partition("/")[2] for name in names] + [read_off(name).job for name in names]
-    hint = suggest(word, dict.fromkeys(names))
-    return UsageProblem(f"nothing was bought as {name}", hint=hint or _LISTS)
+    hint = meant((word,), [read_off(one.address) for one in known], _LISTS)
+    return UsageProblem(f"nothing was bought as {name}", hint=hint)
 
 
 def named_picks(words: Sequence[str], take: int | None, book: PickBook) -> list[Pick]:
     """Decisions by address or pattern, whether the purchase is still known or not. Raises UsageProblem for none."""
     found: dict[str, Pick] = {}
     for word in words:
-        meant = read_selection((word,)).takes
+        takes = read_selection((word,)).takes
         known = (pick for pick in book.picks if pick.verdict != UNDECIDED and take in {None, pick.take})
-        mine = {pick.address: pick for pick in known if meant(read_off(pick.address))}
+        mine = {pick.address: pick for pick in known if takes(read_off(pick.address))}
         if not mine:
-            hint = suggest(word, [pick.address for pick in book.picks])
+            hint = meant((word,), [read_off(pick.address) for pick in book.picks])
             raise UsageProblem(f"nothing was decided on `{sanitize(word)}`", hint=hint)
         found |= mine
     return list(found.values())

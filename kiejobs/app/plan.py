@@ -95,11 +95,10 @@ def require_selected(loaded: LoadedJobFile) -> None:
 
 def nothing_selected(words: Sequence[str], jobs: Sequence[Job]) -> UsageProblem:
     """What is wrong where `--select` takes none of these jobs, of one file or of several."""
-    from kiejobs.core.plan.selection import meant  # noqa: PLC0415 - behind a flag
+    from kiejobs.core.plan.selection import meant, selectable  # noqa: PLC0415 - behind a flag
 
     listing = "`kiejobs plan` without --select lists the addresses"
-    near = meant(words, jobs)
-    return UsageProblem("--select matches no job", hint=f"{near} {listing}" if near else listing)
+    return UsageProblem("--select matches no job", hint=meant(words, list(map(selectable, jobs)), listing))
 
 
 def make_plan(loaded: LoadedJobFile, space: Workspace, ledger: Ledger, retry: Sequence[str]) -> Plan:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from click.exceptions import NoSuchCommand
 
 from kiejobs import __version__
 
@@ -69,8 +70,32 @@ _SPOKEN = {
 """How to speak: the flags that every command takes, on either side of the verb."""
 
 
+_HABITS = {
+    "--help": "help", "--version": "version", "run": "apply build buy exec start submit",
+    "plan": "diff list ls preview show", "runs": "history list log logs ls", "report": "log logs show",
+    "models list": "list ls", "models show": "show", "collect": "download fetch pull", "render": "compile",
+    "validate": "lint test", "doctor": "auth debug login",
+}  # fmt: skip
+"""A command, and what people call it who come from other tools."""
+
+
 class _Door(click.Group):
     group_class = type
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UsageError with the command that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except NoSuchCommand:
+            from kiejobs.core.document.wording import did_you_mean, likely, shorten
+
+            usual = [path for path, words in _HABITS.items() if args[0] in words.split()]
+            names = (ctx.parent is None and usual) or likely(args[0], _paths(self))
+            hint = did_you_mean([f"{ctx.command_path} {name}" for name in names])
+            message = f"unknown command `{shorten(args[0])}`"
+            raise click.UsageError(f"{message}; {hint}" if hint else message, ctx) from None
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         for flags, words in _SPOKEN.items():
@@ -81,6 +106,12 @@ class _Door(click.Group):
             )  # fmt: skip
         cmd.epilog = "Global options: -q, -v, --no-color, --json, -C DIR; see `kiejobs --help`."
         super().add_command(cmd, name)
+
+
+def _paths(group: click.Group) -> list[str]:
+    """How its commands are called, those of groups in it too: `models sync`."""
+    inner = {name: _paths(one) for name, one in group.commands.items() if isinstance(one, click.Group)}
+    return [*group.commands, *(f"{name} {path}" for name, paths in inner.items() for path in paths)]
 
 
 @click.group(cls=_Door, context_settings=_HELP, no_args_is_help=True)

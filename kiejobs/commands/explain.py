@@ -18,7 +18,8 @@ from kiejobs.app.plan import diff_of, make_plan, named_files, prices_of
 from kiejobs.app.project import open_workspace
 from kiejobs.app.select import campaign_of, files_of
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
-from kiejobs.core.document.wording import nearest
+from kiejobs.core.document.wording import suggest
+from kiejobs.core.plan.selection import address_names
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 from kiejobs.reports.terminal import few
 
@@ -104,8 +105,7 @@ def _line_of(
 
 
 def _may_mean(named: str, address: str) -> bool:
-    behind = address.partition("/")[2]
-    return named in {behind, behind.partition("#")[0].partition("[")[0]}
+    return any(named in address_names(address, with_axes=with_axes) for with_axes in (True, False))
 
 
 def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
@@ -122,13 +122,6 @@ def _no_job(named: str, looked: Sequence[str], files: Sequence[str]) -> str:
 def _suggestion(named: str, meant: Sequence[str], known: Collection[str]) -> str:
     if meant:
         return f"give one address: {few([f'`{address}`' for address in meant], _MOST_SHOWN)}"
-    tails = {address.partition("/")[2]: address for address in known}
-    jobs = {tail.partition("#")[0].partition("[")[0]: address for tail, address in reversed(tails.items())}
-    near = (
-        nearest(named, known)
-        or tails.get(nearest(named, tails) or "")
-        or jobs.get(nearest(named, jobs) or "")
-    )
-    if near:
-        return f"did you mean `{near}`?"
-    return "`kiejobs plan` lists the addresses; name the job file: kiejobs explain ADDRESS FILE"
+    also = "`kiejobs plan` lists the addresses; name the job file: kiejobs explain ADDRESS FILE"
+    names = {name for address in known for name in address_names(address, with_axes="[" in named)}
+    return suggest(named, sorted(names), also) or also

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.app.gallery.page import EmbeddedFiles, LinkedFiles, document_of, gather
 from kiejobs.app.output import write
-from kiejobs.app.plan import named_files
+from kiejobs.app.plan import has_selected, named_files, nothing_selected
 from kiejobs.app.project import open_workspace
 from kiejobs.core.diagnostics import ExitCode, UsageProblem
 from kiejobs.reports.gallery.page import page_html
@@ -40,7 +40,7 @@ def gallery(
         _name_left_out("its pick is stale", [address for one in shown for address in one.stale], screen)
         shown = [one.picked for one in shown]
     if not any(one.changes for one in shown):
-        raise _nothing(how)
+        raise _nothing(how, shown)
     if how.single_file:
         return _one_file(shown, Path(how.out or _default(shown, where, ".html")), how, screen)
     folder = Path(how.out or _default(shown, where, ""))
@@ -70,7 +70,12 @@ def _name_left_out(why: str, addresses: Sequence[str], screen: Screen) -> None:
         screen.say(f"left out, {why}: {', '.join(map(sanitize, addresses))}")
 
 
-def _nothing(how: GalleryOptions) -> UsageProblem:
+def _nothing(how: GalleryOptions, shown: Sequence[Shown]) -> UsageProblem:
+    loaded = [one.loaded for one in shown]
+    if not any(map(has_selected, loaded)):
+        return nothing_selected(
+            loaded[0].wanted.select, [job for one in loaded for job in one.expansion.jobs]
+        )
     if how.picks:
         return UsageProblem("nothing was picked", hint="`kiejobs pick ADDRESS`, or `p` on the page")
     return UsageProblem("there is no job to show", hint="`kiejobs plan` lists the addresses")

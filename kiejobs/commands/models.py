@@ -42,7 +42,6 @@ from kiejobs.reports.model_pages.pages import (
     import_text,
 )
 from kiejobs.reports.models import ModelView, list_document, list_text, show_document, show_text
-from kiejobs.reports.terminal import few
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,8 +50,6 @@ if TYPE_CHECKING:
     from kiejobs.core.diagnostics import Problems
     from kiejobs.importer.page import ImportedModel
 
-_MOST_MEANT = 5
-_SHORTEST = 3  # characters of a word that is looked for in ids
 _ALL = "`kiejobs models list` shows all"
 _FOLDER = "schemas/models"
 _SHADOWS = "it now overrides the bundled model of this name, and keeps its texts and rules between fields"
@@ -78,21 +75,13 @@ def models_show(model: str, screen: Screen) -> ExitCode:
     catalogue = known.catalogue()
     spec = catalogue.spec(model)
     if spec is None and model not in catalogue.models:
-        hint = _meant(model, catalogue.models) or _ALL
+        hint = suggest(model, catalogue.models, also=_ALL)
         raise UsageProblem(f"the model `{shorten(model)}` is not known", hint=hint)
     if spec is None:
         raise InvalidJobFile(known.problems())
     view = ModelView(spec, known.files.own.get(model), catalogue.prices.of(model))
     screen.answer(show_document, partial(show_text, wide=screen.wide_out), view)
     return _concluded(known.problems(), screen)
-
-
-def _meant(word: str, models: Sequence[str]) -> str | None:
-    """Those whose ids hold the word, else one that is close."""
-    holding = [model for model in models if len(word) >= _SHORTEST and word.lower() in model]
-    if not holding:
-        return suggest(word, models)
-    return f"did you mean {few([f'`{one}`' for one in holding], _MOST_MEANT)}?"
 
 
 def _views(known: KnownModels) -> Iterator[ModelView]:

@@ -19,7 +19,7 @@ from kiejobs.core.document.nodes import Document, Json, Source, Spot, YamlMap, Y
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.tree import BadScalar, misprint
 from kiejobs.core.document.tree import plain as scalar
-from kiejobs.core.document.wording import CONTROL, kind_of, show, suggest
+from kiejobs.core.document.wording import CONTROL, kind_of, nearest, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +35,8 @@ HIGHEST_MAX_JOBS = 100_000
 _START = "start with `version: 1`, `campaign:` and `jobs:`, or run `kiejobs init`"
 _DECLARE = "declare it under `vars:` in the job file"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_BEHIND_ALL = {("defaults",), ("jobs",), ("vars",)}
+"""Where one is broken, what else is wrong may only follow from it."""
 _PLAIN_KEYS = frozenset({"model", "input", "output"})
 
 _NO_AXES = frozenset({"include", "exclude", "zip"})
@@ -152,15 +154,18 @@ class JobFile:
 def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobFile | None, list[Diagnostic]]:
     """The job file, None where it is too broken to go on; and what the schema refuses.
 
-    What is broken is left out (a job, the budget, ...), so that the rest is still checked in full.
+    What is broken is left out (a job, the budget, ...), so that the rest is still checked in full. A misspelt key
+    is broken under its right name, too.
     """
     form = Form(structure, "a job file", code="jobfile-structure", start=_START)
     lost = list(lost_text(document, _texts_of(document.root)))
     refused = list(refused_by(form, _without_plain_jobs(document.root)))
     broken = set(map(_part, refused))
+    meant = (nearest(part[0], structure["properties"]) for part in broken if len(part) == 1)
+    broken |= {(key,) for key in meant if key}
     found = [*lost, *(problem_at(document, problem, form) for problem in refused)]
     jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
-    if not isinstance(jobs, YamlMap) or not broken.isdisjoint({("defaults",), ("jobs",)}):
+    if not isinstance(jobs, YamlMap) or not broken.isdisjoint(_BEHIND_ALL):
         return None, found
     return _assemble(document, broken), found
 

@@ -38,6 +38,31 @@ def test_a_selection_that_takes_no_job_is_a_slip_and_is_refused(bench: Bench, ve
     assert bench.journals() == []
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("help",), " --help`?"),
+        (("version",), " --version`?"),
+        (("apply", "jobs.yaml"), " run`?"),
+        (("history",), " runs`?"),
+        (("ls",), " plan`, `kiejobs runs` or `kiejobs models list`?"),
+        (("init-project",), " init`?"),
+        (("plna", "jobs.yaml"), " plan`?"),
+        (("sync",), " models sync`?"),
+        (("models", "lst"), " models list`?"),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_one_that_does_it_here(
+    bench: Bench, words: tuple[str, ...], meant: str
+) -> None:
+    refused = bench.do(*words)
+    assert (refused.code, refused.out) == (2, "")
+    assert (
+        f"unknown command `{words[-1 if words[0] == 'models' else 0]}`; did you mean `kiejobs{meant}"
+        in refused.err
+    )
+
+
 # --- flags from the environment ---------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.document.surely import is_surely
-from kiejobs.core.document.wording import kind_of, listed, shorten, show, suggest
+from kiejobs.core.document.wording import kind_of, listed, nearest, shorten, show, suggest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -156,7 +156,7 @@ def in_words(error: ValidationError, noun: str = "a job file") -> Iterator[Schem
     elif keyword in {"additionalProperties", "unevaluatedProperties"}:
         yield from _unknown_keys(error, path, noun)
     elif keyword in {"required", "dependentRequired"}:
-        yield _missing_key(error, path)
+        yield from _missing_key(error, path)
     elif keyword in {"anyOf", "oneOf"} and (wanted := _either(error.validator_value)):
         message = f"`{dotted(path)}` must be {wanted}, not {show(error.instance)}"
         yield SchemaProblem(path, keyword, message, _own_hint(error))
@@ -213,17 +213,23 @@ def _known_keys(schema: Mapping[str, Any], known: set[str]) -> str:
     return f"{hint}; {keys}" if hint else keys
 
 
-def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> SchemaProblem:
+def _missing_key(error: ValidationError, path: tuple[str | int, ...]) -> Iterator[SchemaProblem]:
+    """Nothing where it was only misspelt, which is reported as unknown."""
     where = f" in `{dotted(path)}`" if path else ""
     dependency = _DEPENDENCY.match(error.message)
     if dependency is not None:
         message = f"`{dependency[1]}` is missing{where}; `{dependency[2]}` needs it"
-        return SchemaProblem(path, "required", message, at_key=True)
+        yield SchemaProblem(path, "required", message, at_key=True)
+        return
     required = cast("Sequence[str]", error.validator_value)
     missing = next((key for key in required if f"'{key}'" in error.message), required[0])
     fields = cast("Mapping[str, Any]", error.schema).get("properties", {})
+    if missing in {
+        nearest(key, fields) for key in cast("Mapping[str, Any]", error.instance) if key not in fields
+    }:
+        return
     hint = _example(fields.get(missing, {}))
-    return SchemaProblem(path, "required", f"`{missing}` is missing{where}", hint, at_key=True)
+    yield SchemaProblem(path, "required", f"`{missing}` is missing{where}", hint, at_key=True)
 
 
 def _bad_key(error: ValidationError, path: tuple[str | int, ...], keyword: str) -> SchemaProblem:

@@ -18,34 +18,43 @@ if TYPE_CHECKING:
 HALF_A_PAIR, CHARACTER_ITSELF = "half a surrogate pair is no character", "write the character itself"
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 """All but tabs and line breaks: no prompt means one, whatever file it came from."""
-_WORDS = re.compile(r"[0-9]+|[^\W\d_]+")
+_SHORTEST = 3  # characters of a part that says something
+_MOST = 4  # names in one suggestion
 _KINDS: tuple[tuple[type, str], ...] = (
     (NoneType, "null"), (bool, "true or false"), (int, "a number"), (float, "a number"),
     (str, "text"), (list, "a list"),
 )  # fmt: skip
 
 
+def likely(word: str, known: Iterable[str]) -> list[str]:
+    """What was probably meant, the likeliest first: what is spelt much the same, else all that hold the word, else what
+    is a little like it or a part of it. Numbers and ratios are no slips: a near one is another purchase.
+    """
+    spelt, sought = {one.casefold(): one for one in known}, word.casefold()
+    found = get_close_matches(sought, spelt, n=1, cutoff=0.8)
+    found = found or sorted((one for one in spelt if sought in one and len(sought) >= _SHORTEST), key=len)
+    found = found or get_close_matches(sought, spelt, n=1, cutoff=0.6)
+    found = found or [one for one in spelt if one in sought and len(one) >= _SHORTEST][:1]
+    return [spelt[one] for one in found] if any(map(str.isalpha, word)) else []
+
+
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """What was probably meant, where something known is close."""
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return close[0] if close else None
+    """The likeliest."""
+    return next(iter(likely(word, known)), None)
 
 
-def slip(word: str, known: Iterable[str]) -> str | None:
-    """What a slip of the pen makes `word` of: as many words and the same numbers, so no other model, say."""
-    near = nearest(word, known)
-    parts, meant = (_WORDS.findall(text.lower()) for text in (word, near or ""))
-    alike = len(parts) == len(meant) and all(
-        one == other or (one.isalpha() and get_close_matches(one, [other], cutoff=0.75))
-        for one, other in zip(parts, meant, strict=True)
-    )
-    return near if alike else None
+def suggest(word: str, known: Iterable[str], also: str = "") -> str | None:
+    """`did you mean ...?` for what is likely, and what `also` can be done; None where there is neither."""
+    return did_you_mean(likely(word, known), also)
 
 
-def suggest(word: str, known: Iterable[str]) -> str | None:
-    """`did you mean ...?` when something known is close. Numbers and ratios are no slips: a near one is another purchase."""
-    meant = nearest(word, known) if any(map(str.isalpha, word)) else None
-    return f"did you mean `{meant}`?" if meant else None
+def did_you_mean(names: Sequence[str], also: str = "") -> str | None:
+    """As `suggest`, for what was found to be likely."""
+    shown = [f"`{name}`" for name in names[: _MOST if len(names) > _MOST + 1 else None]]
+    if more := len(names) - len(shown):
+        shown.append(f"one of {more:,} others")
+    asked = f"did you mean {listed(shown, 'or')}?" if shown else ""
+    return f"{asked} {also}".strip() or None
 
 
 def reference(holder: str, name: str) -> str:

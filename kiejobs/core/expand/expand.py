@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.address import address, default_output
 from kiejobs.core.diagnostics import Diagnostic, Problems, Severity
-from kiejobs.core.document.wording import slip
+from kiejobs.core.document.wording import suggest
 from kiejobs.core.expand.compiled_job import compile_templates, compiled_job, drafts, render_batch
 from kiejobs.core.expand.job import Job, no_files, place_files
 from kiejobs.core.expand.job_checks import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from kiejobs.core.prices.table import PriceTable
     from kiejobs.core.template.renderer import Renderer
 
-_IMPORT = "`kiejobs models list` shows those that are known; `kiejobs models import` adds others"
+_IMPORT = "`kiejobs models list` shows all, `kiejobs models import` adds others"
 _QUICKLY_COUNTED = 1_000_000
 _QUICKLY_TYPED = 20_000
 _QUICKLY_WALKED = 5_000_000
@@ -253,8 +253,7 @@ def _models(
 def _unknown_model(model: str, place: Place, catalogue: Catalogue) -> Iterator[Diagnostic]:
     """Nothing where its schema is broken, which was reported already."""
     if model not in catalogue.models:
-        near = slip(model, catalogue.models)
-        hint = f"did you mean `{near}`?" if near else _IMPORT
+        hint = suggest(model, catalogue.models, also=_IMPORT)
         yield Diagnostic("unknown-model", f"the model `{model}` is not known", place, hint)
 
 

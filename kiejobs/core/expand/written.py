@@ -16,7 +16,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place, Severity
 from kiejobs.core.document.lost_text import misprints, unrendered
 from kiejobs.core.document.nodes import YamlMap, leaves, plain_json
 from kiejobs.core.document.tree import misprint
-from kiejobs.core.document.wording import nearest, reference
+from kiejobs.core.document.wording import reference, suggest
 from kiejobs.core.template.renderer import NOTHING
 
 if TYPE_CHECKING:
@@ -163,15 +163,15 @@ def idle_axes(
 
 def _meant(name: str, job: CompiledJob) -> str:
     taken = {*job.entry.input, *(axis.name for axis in job.entry.axes)}
-    near = nearest(name, [field for field in job.spec.fields if field not in taken])
     if name == "model":
         return 'to use it as the model, write `model: "{{ matrix.model }}"`, or remove `model:`'
     values = next((axis.values for axis in job.entry.axes if axis.name == name), ())
     first, read = next(iter(values), None), reference("matrix", name)
     if isinstance(first, dict):  # which can't be printed
         read = reference(read, next((key for key in first if key != "id"), "id"))
-    otherwise = f"write `{{{{ {read} }}}}` where it is meant, or drop it"
-    return f"did you mean `{near}`? Otherwise {otherwise}" if near else otherwise
+    free = [field for field in job.spec.fields if field not in taken]
+    near, otherwise = suggest(name, free), f"write `{{{{ {read} }}}}` where it is meant, or drop it"
+    return f"{near} Otherwise {otherwise}" if near else otherwise
 
 
 def _is_used(job: CompiledJob, reads: Reads, axis: str) -> bool:

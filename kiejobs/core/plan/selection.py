@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.document.wording import nearest, suggest
+from kiejobs.core.document.wording import did_you_mean, likely, suggest
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NO_PICKS, Picks
 from kiejobs.core.picks import WORDS as PICKS
@@ -115,23 +115,42 @@ def read_selection(words: Sequence[str], *, file: str | None = None) -> Selectio
     return Selection(tuple(tuple(map(_test, _parts(term))) for term in terms), file)
 
 
-def meant(words: Sequence[str], jobs: Sequence[Job]) -> str | None:
-    """`did you mean …?` for the first word of a selection that is close to something that these jobs have."""
-    known = {
-        "tag": {tag for job in jobs for tag in job.tags},
-        "job": {job.name for job in jobs},
-        "axis": {f"{name}={value}" for job in jobs for name, value in job.axes},
-        "address": {name for job in jobs for name in (job.address, job.address.partition("/")[2], job.name)},
-    }
-    for part in (part for word in words for term in word.split() for part in _parts(term)):
-        keyed = _KEYED.fullmatch(part)
-        key, rest = (keyed[1], keyed[2]) if keyed is not None else ("address", part)
-        if keyed is None and _AXIS.fullmatch(part):
-            key = "axis"
-        near = nearest(rest, sorted(known.get(key, ())))
-        if near is not None and near != rest:
-            return f"did you mean `{f'{key}:{near}' if keyed is not None else near}`?"
-    return None
+def meant(words: Sequence[str], jobs: Sequence[Selectable], also: str = "") -> str | None:
+    """`did you mean …?` for the first part of a selection that takes none of these jobs, where one is close that does.
+
+    What `also` can be done follows, as with `suggest`.
+    """
+    parts = (part for word in words for term in word.split() for part in _parts(term))
+    near = next(filter(None, (_mended(part, jobs) for part in parts)), [])
+    return did_you_mean(near, also)
+
+
+def _mended(part: str, jobs: Sequence[Selectable]) -> list[str]:
+    """The part as it was probably meant; what is wild stays wild. Each takes some of the jobs."""
+    test, keyed = _test(part), _KEYED.fullmatch(part)
+    if any(map(test.matches, jobs)):
+        return []
+    lead, text = (f"{keyed[1]}:", keyed[2]) if keyed is not None else ("", part)
+    head = text.replace("?", "*").partition("*")[0]
+    known = {name for job in jobs for name in _names(job, test.key, with_axes="[" in head)}
+    pairs = [(f"{lead}{name}{text[len(head) :]}", f"{lead}{name}*") for name in likely(head, sorted(known))]
+    taking = ([word for word in pair if any(map(_test(word).matches, jobs))] for pair in pairs)
+    return [words[0] for words in taking if words]
+
+
+def _names(job: Selectable, key: str, *, with_axes: bool) -> Sequence[str]:
+    """What a part that looks at `key` may name of a job."""
+    if key == "axis":
+        return [text for name, value in job.axes for text in (f"{name}=", f"{name}={value}")]
+    if key == "address":
+        return address_names(job.address, with_axes=with_axes)
+    return {"tag": job.tags, "job": (job.job,)}.get(key, ())
+
+
+def address_names(address: str, *, with_axes: bool) -> tuple[str, str]:
+    """How people name a job: with its campaign and without."""
+    name = address if with_axes else address.partition("#")[0].partition("[")[0]
+    return name, name.partition("/")[2]
 
 
 def selectable(job: Job) -> Selectable:
@@ -181,7 +200,7 @@ def _test(part: str) -> Part:
 
 def _by_key(key: str, rest: str) -> Part:
     if key not in KEYS:
-        raise UsageProblem(f"`--select {key}:…` is not known", hint=_meant(key, KEYS, _KNOWN))
+        raise UsageProblem(f"`--select {key}:…` is not known", hint=suggest(key, KEYS, _KNOWN))
     if not rest:
         raise UsageProblem(f"`--select {key}:` names nothing", hint=_KNOWN)
     if key == "axis":
@@ -208,7 +227,7 @@ def _by_axis(text: str) -> Part:
 def _by_word(key: str, word: str) -> Part:
     known = _WORDS[key]
     if word not in known:
-        hint = _meant(word, known, f"known: {', '.join(known)}; a blank between two terms means or")
+        hint = suggest(word, known, f"known: {', '.join(known)}; a blank between two terms means or")
         raise UsageProblem(f"`--select {key}:{word}`: there is no such {key}", hint=hint)
     return Part(key, lambda job: getattr(job, key) == known[word])
 
@@ -223,8 +242,3 @@ def _has_address(pattern: str) -> Callable[[Selectable], bool]:
     """The full address, or what follows the campaign, or the job's bare name."""
     matches = wild(pattern)
     return lambda job: matches(job.address) or matches(job.address.partition("/")[2]) or matches(job.job)
-
-
-def _meant(word: str, known: Sequence[str] | dict[str, str], otherwise: str) -> str:
-    meant = suggest(word, known)
-    return f"{meant} {otherwise}" if meant else otherwise

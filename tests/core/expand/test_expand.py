@@ -450,7 +450,10 @@ def test_a_problem_in_one_job_hides_none_in_another() -> None:
             "unknown-key 6:5 unknown key `colour` in `jobs.a`"
             " | the fields of the request belong under `input:`; its keys: callBackUrl, checks, correlate, input, matrix, model, output, tags, takes, vars"
         ),
-        "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`?",
+        (
+            "unknown-model 8:12 the model `example/tinny` is not known | did you mean `example/tiny`? "
+            "`kiejobs models list` shows all, `kiejobs models import` adds others"
+        ),
         (
             "unknown-field 12:13 job `c`: `txt` is not a field of example/tiny; the API may ignore it"
             " and charge | did you mean `text`? | x1 c/c"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from kiejobs.core.document.checked import Form, check
 from kiejobs.core.document.nodes import Source
 from kiejobs.core.document.reader import read_document
 from kiejobs.core.jobfile import read_jobfile
-from tests.support.expanding import structure
+from tests.support.bench import MODEL
+from tests.support.expanding import expanded, structure
 
 NAMES = ("tea", "tea-2", "Tee.3", "überall", "_tea", "a b", "", "7", "x" * 64, "x" * 65, "tea\n", "tea/2")
 BODIES: dict[str, tuple[Any, ...]] = {
@@ -42,6 +44,24 @@ def _body(dice: random.Random, odd: float) -> Any:
         return dice.choice((None, [], "A cup", 3, {}))
     keys = dice.sample(list(BODIES), 4) if dice.random() < odd else ["model", "input", "output"]
     return {key: dice.choice(BODIES[key]) if dice.random() < odd else BODIES[key][0] for key in keys}
+
+
+SOUND = (
+    "version: 1\ncampaign: c\nvars: {brand: A}\nbudget: {credits: 9}\nlimits: {max_jobs: 1}\n"
+    f"defaults: {{model: {MODEL}, matrix: {{duration: [5]}}}}\n"
+    "jobs: {pour: {input: {image_url: https://example.com/a.webp, prompt: '{{ vars.brand }}'}}}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["version", "campaign", "vars", "budget", "credits", "limits", "defaults", "model", "matrix", "jobs",
+     "input", "image_url", "prompt"],
+)  # fmt: skip
+def test_a_misspelt_key_is_one_error_and_what_follows_from_it_none(key: str) -> None:
+    made = expanded(re.sub(rf"\b{key}:", f"{key[:-2]}{key[-1]}:", SOUND, count=1))
+    code = "unknown-field" if key in {"image_url", "prompt"} else "unknown-key"
+    assert made.only(code).hint == f"did you mean `{key}`?"
 
 
 @pytest.mark.parametrize("seed", range(FILES))

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.plan.selection import KEYS, PICKS, RESULTS, STATES, Selectable, read_selection
+from kiejobs.core.plan.selection import KEYS, PICKS, RESULTS, STATES, Selectable, meant, read_selection
 from tests.docs.pages import ROOT
 
 JOBS = [
@@ -85,6 +85,27 @@ def test_what_became_of_a_job_and_where_it_comes_from(words: str, taken: list[in
     jobs[3] = replace(jobs[3], file="jobs/more.yaml")
     selection = read_selection([words], file="tea.yaml")
     assert [number for number, job in enumerate(jobs) if selection.takes(job)] == taken
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ("tea/puor*", "did you mean `tea/pour*`?"),
+        ("tea/pour", "did you mean `tea/pour*`?"),
+        ("POUR", "did you mean `pour`?"),
+        ("taa/steam*", "did you mean `tea/steam*`?"),
+        ("steam[r=1080]", "did you mean `steam[r=1080p]`?"),
+        ("address:puor", "did you mean `address:pour`?"),
+        ("tag:hreo", "did you mean `tag:hero`?"),
+        ("tag:hero,job:steem", "did you mean `job:steam`?"),
+        ("r=720", "did you mean `r=720p`?"),
+        ("axis:R=*", "did you mean `axis:r=*`?"),
+        ("tag:hero,job:steam", None),
+        ("*x", None),
+    ],
+)
+def test_what_was_meant_takes_some_of_the_jobs(words: str, hint: str | None) -> None:
+    assert meant([words], JOBS) == hint
 
 
 @pytest.mark.parametrize(
