@@ -741,7 +741,6 @@ rules:
     )
     assert sorted((str(problem.place), problem.message[:40]) for problem in problems) == [
         ("faults.yaml:4:16", "`rules[0].do.code` is 9; at least 200 is"),
-        ("faults.yaml:5:5", "`do` is missing in `rules[1]`"),
         ("faults.yaml:6:5", "unknown key `doo` in `rules[1]`"),
         ("faults.yaml:8:12", "the name `match` in `rules[2].when` has "),
         ("faults.yaml:9:10", "the name `loose_reply` in `rules[2].do` "),
