@@ -25,7 +25,7 @@ from kiejobs.app.plan import held_by
 from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, UsageProblem
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.records import utc_text
-from kiejobs.core.money import money
+from kiejobs.core.money import price_text
 from kiejobs.core.plan.approval import (
     drift,
     is_approved,
@@ -243,7 +243,7 @@ def limits_of(space: Workspace, loaded: LoadedJobFile) -> Limits | None:
         left, who, limit = min(
             (limit - ledger.committed(of, since), who, limit) for who, of, since, limit in most
         )
-        return left, f"others have bought meanwhile, and {who} may hold at most {money(limit)} credits"
+        return left, f"others have bought meanwhile, and {who} may hold at most {price_text(limit)}"
 
     return room if most else None
 

@@ -20,7 +20,7 @@ from kiejobs.app.render_diff import as_it_was
 from kiejobs.core.diagnostics import StalePlan, UsageProblem
 from kiejobs.core.document.nodes import Source, plain_json
 from kiejobs.core.document.reader import read_document
-from kiejobs.core.money import money
+from kiejobs.core.money import price_text
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.reports.terminal import few, plural
 
@@ -116,7 +116,7 @@ def _of_job_file(was: Expansion | None, now: Expansion) -> Iterator[str]:
 
 def _budget(expansion: Expansion | None) -> str:
     budget = None if expansion is None else expansion.jobfile.budget
-    return "none" if budget is None else f"{money(budget.credits)} credits per {budget.per}"
+    return "none" if budget is None else f"{price_text(budget.credits)} per {budget.per}"
 
 
 def _callback_hosts(expansion: Expansion | None) -> set[str]:

@@ -464,8 +464,9 @@ def require_key(space: Workspace, *, buys: bool = False) -> Secret:
     if not is_sendable(key):
         raise SpendingStopped("KIE_API_KEY contains characters that no key has")
     if buys:
-        from kiejobs.adapters.http.proxy import why_no_creates  # noqa: PLC0415 - httpx is slow to import
+        from kiejobs.adapters.http.proxy import tls, why_no_creates  # noqa: PLC0415 - httpx is slow to import
 
+        tls()
         if why := why_no_creates(space.base):
             hint = f"use an https:// base, or add {urlsplit(space.base).hostname} to NO_PROXY"
             raise UsageProblem(f"nothing was bought: {why}", hint=hint)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import ExitCode
-from kiejobs.core.money import money
+from kiejobs.core.money import price_text
 from kiejobs.reports.checks import Damage, verify_document, verify_text
 from kiejobs.reports.terminal import quoted
 
@@ -94,7 +94,7 @@ def _cost(credits_: Decimal | None, times: int) -> str:
     """Of buying again, in words."""
     if credits_ is None:
         return "at an unknown price"
-    return f"{money(credits_ * times)} credits more than once would have cost"
+    return f"{price_text(credits_ * times)} more than once would have cost"
 
 
 def _ruling(attempt: Attempt, space: Workspace) -> str:

@@ -24,12 +24,14 @@ from kiejobs.app.load import KnownModels
 from kiejobs.app.project import is_sendable, open_workspace, opened
 from kiejobs.core.diagnostics import ExitCode, JournalProblem, Severity, StalePlan, UsageProblem
 from kiejobs.core.ledger.outcomes import Unanswered
+from kiejobs.core.money import price_text
 from kiejobs.core.prices.table import FILE as PRICES
 from kiejobs.core.prices.table import OLD_AFTER, aged_prices
 from kiejobs.reports.checks import Check, doctor_document, doctor_text, policy_detail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from decimal import Decimal
 
     from kiejobs.app.options import Locations
     from kiejobs.app.output import Screen
@@ -48,15 +50,16 @@ _LITTLE_ROOM = 2**30  # bytes
 def doctor(where: Locations, screen: Screen) -> ExitCode:
     """Exit 0 when all is well, 1 otherwise."""
     space = open_workspace(where)
-    links = _sound("links", _links, space)
+    links, network = _sound("links", _links, space), list(_network(space))
+    may_ask = links.ok and all(check.ok for check in network)  # a rehearsal's API would write through links
     checks = [
         *_versions(),
         Check("policy", ok=True, detail=policy_detail(space.policy)),
         _sound("models", _models, space),
         _sound("prices", _prices, space),
-        *_network(space),
+        *network,
         *_key(space),
-        *(_api(space) if links.ok else ()),  # a rehearsal's API would write through them
+        *(_api(space) if may_ask else ()),
         *_folders(space),
         links,
         _sound("journals", _journals, space),
@@ -166,21 +169,17 @@ def _api(space: Workspace) -> Iterator[Check]:
     if not is_sendable(key):
         return
 
-    async def ask() -> tuple[object, str | None]:
+    async def ask() -> tuple[Decimal | Unanswered, str | None]:
         async with opened(space, key) as (api, *_):
             return await api.balance(), api.last_date
 
-    try:
-        answer, date = anyio.run(ask)
-    except UsageProblem as problem:  # of the network
-        yield Check("api", ok=False, detail=problem.message, hint=problem.hint)
-        return
+    answer, date = anyio.run(ask)
     if isinstance(answer, Unanswered):
         hint = "check network and --base-url"
         if answer.by_edge:
             hint = "find out who answers there: check --base-url, a proxy, a firewall; the key may be fine"
-        elif answer.message.startswith("the proxy refused"):
-            hint = "check the proxy that is named above: its login, and whether it lets you go there"
+        elif answer.message.startswith("the proxy "):
+            hint = "check its address and login, and whether it lets you go there; NO_PROXY names hosts that need none"
         elif "CERTIFICATE_VERIFY_FAILED" in answer.message:
             hint = "name the authority of your network in SSL_CERT_FILE"
         elif answer.code in {"401", "403"}:
@@ -188,7 +187,7 @@ def _api(space: Workspace) -> Iterator[Check]:
         yield Check("api", ok=False, detail=f"{space.origin}: {answer.message}", hint=hint)
         return
     yield Check("api", ok=True, detail=f"{space.origin} answers")
-    yield Check("balance", ok=True, detail=f"{answer} credits")
+    yield Check("balance", ok=True, detail=price_text(answer))
     if date is not None:
         yield _clock(date)
 

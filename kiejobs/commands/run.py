@@ -46,11 +46,12 @@ from kiejobs.core.diagnostics import Cancelled, ExitCode, KiejobsError, StalePla
 from kiejobs.core.ledger.events import Approved
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.ledger.records import State
+from kiejobs.core.money import price_text
 from kiejobs.core.plan.plan import Action, Plan, together
 from kiejobs.reports.plan import plan_text, plans_sum
 from kiejobs.reports.run.report import reports_sum
 from kiejobs.reports.run.view import doubts_text
-from kiejobs.reports.terminal import Paint, few, moment, plural, price_text, sanitize
+from kiejobs.reports.terminal import Paint, few, moment, plural, sanitize
 from kiejobs.runner import Budget, FailureLimit
 
 if TYPE_CHECKING:
@@ -435,7 +436,7 @@ def _confirm(planned: _Planned, key: Secret, how: RunOptions, space: Workspace, 
         message = f"{plural(bought, 'job')} to buy, and no terminal to confirm on"
         raise UsageProblem(message, hint="review the plan, then add --yes")
     screen.say("\n".join(_funds(planned, key, space)))
-    price = planned.view.price if planned.view is not None else f"{planned.totals.credits} credits"
+    price = planned.view.price if planned.view is not None else price_text(planned.totals.credits)
     if not screen.ask(f"Buy {plural(bought, 'job')} for {price}?"):
         raise Cancelled("Cancelled; nothing was bought.")
 

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from kiejobs.core.money import price_text
 from kiejobs.reports.documents import FORMAT_VERSION
-from kiejobs.reports.terminal import Paint, columns, plural, price_text, sanitize
+from kiejobs.reports.terminal import Paint, columns, plural, sanitize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def doctor_text(checks: Sequence[Check], *, quiet: bool = False, color: bool = F
 def doctor_document(checks: Sequence[Check]) -> dict[str, Json]:
     return {
         "format_version": FORMAT_VERSION,
-        "checks": list(map(asdict, checks)),
+        "checks": [{**asdict(check), "hint": None if check.ok else check.hint} for check in checks],
         "ok": all(check.ok for check in checks),
     }
 

@@ -9,21 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import money
+from kiejobs.core.money import credits_text, money, price_text
 from kiejobs.reports.documents import FORMAT_VERSION, by_fields, money_or_null
 from kiejobs.reports.provenance import csv_row
-from kiejobs.reports.terminal import (
-    REHEARSED,
-    Detail,
-    Paint,
-    columns,
-    credits_text,
-    plural,
-    price_text,
-    sanitize,
-    shortened,
-    table,
-)
+from kiejobs.reports.terminal import REHEARSED, Detail, Paint, columns, plural, sanitize, shortened, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

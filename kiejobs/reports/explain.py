@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from kiejobs.core.money import price_text
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff import diff_lines
 from kiejobs.reports.documents import (
@@ -19,15 +20,7 @@ from kiejobs.reports.documents import (
 from kiejobs.reports.picks import decision_document
 from kiejobs.reports.plan import price_entry, prices_words
 from kiejobs.reports.run.view import doubt_steps
-from kiejobs.reports.terminal import (
-    Paint,
-    columns,
-    price_text,
-    quoted,
-    sanitize,
-    shortened,
-    state_words,
-)
+from kiejobs.reports.terminal import Paint, columns, quoted, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.core.diagnostics import InvalidJobFile
+from kiejobs.core.money import credits_text
 from kiejobs.core.picks import YES
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.check_results import bad_lines
@@ -21,17 +22,7 @@ from kiejobs.reports.diff import SIGNS, SameEdits, both_words, cut
 from kiejobs.reports.picks import count_words
 from kiejobs.reports.plan import needs_a_look, prices_words, schemas_words
 from kiejobs.reports.run.view import JobStatus, doubt_steps, step_lines, steps_after
-from kiejobs.reports.terminal import (
-    REHEARSED,
-    Paint,
-    credits_text,
-    few,
-    inert,
-    plural,
-    sanitize,
-    shortened,
-    state_words,
-)
+from kiejobs.reports.terminal import REHEARSED, Paint, few, inert, plural, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import KIND_WORDS
 from kiejobs.core.models.descriptions import field_description
-from kiejobs.core.money import money
+from kiejobs.core.money import credits_text, money
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.terminal import Paint, columns, few, fit, plural, sanitize, shortened
 
@@ -215,7 +215,7 @@ def price_range(price: ModelPrice | None) -> str:
     if price is None or not price.lines:
         return "unknown"
     known = sorted(line.credits for line in price.lines)
-    span = money(known[0]) if known[0] == known[-1] else f"{money(known[0])}-{money(known[-1])}"
+    span = "-".join(dict.fromkeys(map(credits_text, (known[0], known[-1]))))
     return f"{span}/{sanitize(price.unit).replace('characters', 'chars')}"
 
 
@@ -288,7 +288,7 @@ def _price(price: ModelPrice | None) -> list[str]:
     for line in price.lines:
         wanted = {name: "given" if there else "not given" for name, there in line.given.items()}
         wanted |= {name: sanitize(value) for name, value in line.when.items()}
-        rows.append([*(wanted.get(name, "any") for name in names), money(line.credits)])
+        rows.append([*(wanted.get(name, "any") for name in names), credits_text(line.credits)])
     table = columns(rows, right=frozenset({len(names)}))
     per = f"for each {sanitize(price.unit)}"
     if price.quantity is not None:
@@ -296,7 +296,7 @@ def _price(price: ModelPrice | None) -> list[str]:
     if price.unstated:
         per += ", and a request doesn't say how many"
     if price.minimum is not None:
-        per += f", at least {money(price.minimum)}"
+        per += f", at least {credits_text(price.minimum)}"
     if price.usd_per_credit is not None:
         per += f"; a credit is {money(price.usd_per_credit)} USD"
     until = f", until {price.until}" if price.until else ""

@@ -15,23 +15,11 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import money
+from kiejobs.core.money import credits_text, money, price_text
 from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.table import OLD_AFTER
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, json_text, money_or_null
-from kiejobs.reports.terminal import (
-    REHEARSED,
-    Detail,
-    Paint,
-    credits_text,
-    few,
-    pad,
-    plural,
-    price_text,
-    sanitize,
-    shortened,
-    width,
-)
+from kiejobs.reports.terminal import REHEARSED, Detail, Paint, few, pad, plural, sanitize, shortened, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -13,7 +13,8 @@ from decimal import Decimal
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from kiejobs.reports.terminal import Paint, credits_text, inert, pad, sanitize, shortened, state_words
+from kiejobs.core.money import credits_text
+from kiejobs.reports.terminal import Paint, inert, pad, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

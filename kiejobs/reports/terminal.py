@@ -12,13 +12,10 @@ import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from functools import partialmethod
 from itertools import zip_longest
 from typing import TYPE_CHECKING
-
-from kiejobs.core.money import money
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,7 +41,6 @@ _MARK = re.compile(r"##(?=\w*\[)")
 _COMMAND = re.compile(r"(?:^|(?<=[\r\n]))(\s*)::")
 # Compiled where they are used first: most commands break no line.
 _PART_OF_A_WORD = r"\w+$"
-_CENT = Decimal("0.01")
 _OURS = re.compile("\x1b\\[[0-9;]*m")
 _GAP = r"\S {2,}(?=\S)"
 _WORD = r"( *)([^ ]+)"
@@ -217,25 +213,6 @@ def quoted(word: str) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """`1 job`, `4,000 jobs`."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
-
-
-def credits_text(value: Decimal | None) -> str:
-    """`16`, `1,600.5`, `unknown`."""
-    if value is None:
-        return "unknown"
-    whole, dot, rest = money(value).partition(".")
-    return f"{int(whole):,}{dot}{rest}"
-
-
-def price_text(value: Decimal | None, usd_per_credit: Decimal | None = None) -> str:
-    """As part of a sentence: `1,600 credits ($8.00)` where the price of a credit is known."""
-    if value is None:
-        return "an unknown price"
-    text = f"{credits_text(value)} {'credit' if value == 1 else 'credits'}"
-    if usd_per_credit is None or not value:
-        return text
-    dollars = (value * usd_per_credit).quantize(_CENT, ROUND_HALF_UP)
-    return f"{text} (${dollars:,})" if dollars else f"{text} (under $0.01)"
 
 
 def moment(time: str | None, *, local: bool = False) -> str:

@@ -11,16 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiejobs.core.money import credits_text, price_text
 from kiejobs.reports.documents import json_text
 from kiejobs.reports.terminal import (
     Paint,
     columns,
-    credits_text,
     fit,
     moment,
     pad,
     plural,
-    price_text,
     quoted,
     sanitize,
     shortened,

@@ -41,7 +41,6 @@ _WORDS: tuple[tuple[type[Exception], str], ...] = (
     (httpx.PoolTimeout, "no connection was free in time"),
     (httpx.ReadTimeout, "no answer in time"),
     (httpx.WriteTimeout, "the request could not be written in time"),
-    (httpx.ProxyError, "the proxy refused to connect"),
     (httpx.ConnectError, "no connection"),
     (httpx.ReadError, "the connection broke before the answer was complete"),
     (httpx.WriteError, "the connection broke while the request was written"),

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PORTS = {"http": 80, "https": 443}
+_FAILURES = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProxyError)
+_UNSET = "name PEM certificates of authorities there, or unset it to trust the bundled ones"
 _LONGEST_HEAD = 64 * 2**10  # bytes
 
 
@@ -44,6 +46,9 @@ class Proxy:
     @property
     def shown(self) -> str:
         return bare(self.url).removesuffix("/")
+
+    def failure(self, error: Exception) -> str:
+        return f"the proxy {self.shown} ({self.variable}) failed: {str(error) or 'no answer in time'}"
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -66,7 +71,13 @@ class Transport(httpx.AsyncBaseTransport):
             raise httpx.UnsupportedProtocol(problem.message, request=request) from problem
         if way not in self._ways:
             self._ways[way] = self._transport(*way)
-        return await self._ways[way].handle_async_request(request)
+        try:
+            return await self._ways[way].handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            proxy, scheme = way
+            if proxy is None or scheme == "https":  # a tunnel says so itself
+                raise
+            raise httpx.ProxyError(proxy.failure(error), request=request) from error
 
     def _transport(self, proxy: Proxy | None, scheme: str) -> httpx.AsyncHTTPTransport:
         if proxy is not None and scheme == "https":
@@ -109,10 +120,10 @@ class _Tunnels(httpx.AsyncHTTPTransport):
 
 
 class _Tunnel(httpcore.AsyncNetworkBackend):
-    """Connects to where the proxy leads. Raises what connecting raises, and ProxyError where that is refused."""
+    """Connects to where the proxy leads. Raises ProxyError, which names the proxy, where it fails or refuses."""
 
     def __init__(self, proxy: Proxy, context: ssl.SSLContext) -> None:
-        self._parts = urlsplit(proxy.url)
+        self._proxy, self._parts = proxy, urlsplit(proxy.url)
         self._context = context
         self._network = httpcore.AnyIOBackend()
 
@@ -126,15 +137,19 @@ class _Tunnel(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         parts = self._parts
         at = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-        stream = await self._network.connect_tcp(*at, timeout, local_address, socket_options)
+        stream: httpcore.AsyncNetworkStream | None = None
         try:
+            stream = await self._network.connect_tcp(*at, timeout, local_address, socket_options)
             if parts.scheme == "https":
                 stream = await stream.start_tls(self._context, at[0], timeout)
             await stream.write(self._request(f"[{host}]" if ":" in host else host, port), timeout)
             await _require_open(stream, timeout)
-        except BaseException:
-            with anyio.CancelScope(shield=True):
-                await stream.aclose()
+        except BaseException as error:
+            if stream is not None:
+                with anyio.CancelScope(shield=True):
+                    await stream.aclose()
+            if isinstance(error, _FAILURES):
+                raise httpcore.ProxyError(self._proxy.failure(error)) from error
             raise
         return stream
 
@@ -243,10 +258,11 @@ def _context(file: str, folders: str) -> ssl.SSLContext:
     """Reading the authorities takes 30 ms, so all clients share one context. What is named replaces the bundled."""
     if not file and not folders:
         return httpx.create_ssl_context(trust_env=False)
-    if folders and not any(Path(folder).is_dir() for folder in folders.split(os.pathsep)):
-        raise UsageProblem(f"SSL_CERT_DIR: {folders} is no folder")
+    usable = (one for one in folders.split(os.pathsep) if Path(one).is_dir() and os.access(one, os.R_OK))
+    if folders and not any(usable):
+        raise UsageProblem(f"SSL_CERT_DIR: {folders} is no folder that can be read", hint=_UNSET)
     try:
         return ssl.create_default_context(cafile=file or None, capath=folders or None)
     except OSError as error:  # ssl.SSLError is one, too
         why = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise UsageProblem(f"SSL_CERT_FILE: {file}: {why}") from error
+        raise UsageProblem(f"SSL_CERT_FILE: {file}: {why}", hint=_UNSET) from error

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypeAlias, TypedDict, cast
 
 from kiejobs.core.document.checked import validator
 from kiejobs.core.fingerprint import FINGERPRINT_VERSION, canonical
-from kiejobs.core.money import money
+from kiejobs.core.money import amount, money, price_text
 from kiejobs.core.urls import bare
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ def _prices(was: Lock, now: Lock) -> Iterator[str]:
     if then["credits"] == today["credits"]:
         yield "prices have changed, though the sum is the same"
     else:
-        yield f"prices have changed: {today['credits']} credits, and {then['credits']} when locked"
+        new, old = (price_text(amount(prices["credits"])) for prices in (today, then))
+        yield f"prices have changed: {new}, and {old} when locked"
 
 
 def _images(

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import plain_json
-from kiejobs.core.money import money
+from kiejobs.core.money import credits_text, price_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -174,7 +174,7 @@ class JobRules:
         if most is not None and price is None:
             yield "credits_per_job", "the price is not known"
         elif most is not None and price is not None and price > most:
-            yield "credits_per_job", f"{money(price)} credits each; {_at_most(most)}"
+            yield "credits_per_job", f"{price_text(price)} each; {_at_most(most)}"
 
 
 def breaches(
@@ -213,14 +213,12 @@ def _of_all(
     total = sum((job.credits or Decimal(0) for job in bought), Decimal(0))
     of_run = policy.credits_per_run
     if of_run is not None and total > of_run:
-        message = f"the plan buys for {money(total)} credits; {_at_most(of_run)}"
+        message = f"the plan buys for {price_text(total)}; {_at_most(of_run)}"
         yield _breach(policy, "credits_per_run", message)
     for rule in filter(policy.places.__contains__, HELD):
         (who, already), most = held(rule), getattr(policy, rule)
         if already + total > most:
-            message = (
-                f"{who} holds {money(already)} credits and the plan buys for {money(total)} credits more"
-            )
+            message = f"{who} holds {price_text(already)} and the plan buys for {price_text(total)} more"
             yield _breach(policy, rule, f"{message}; {_at_most(most)}")
     unpriced = [job.address for job in bought if job.credits is None]
     for rule in ("credits_per_run", *HELD):
@@ -250,7 +248,7 @@ def refused_callback(policy: Policy, url: str) -> str | None:
 
 
 def _at_most(most: Decimal) -> str:
-    return f"at most {money(most)} are allowed"
+    return f"at most {credits_text(most)} are allowed"
 
 
 def _listed(patterns: Iterable[str]) -> str:

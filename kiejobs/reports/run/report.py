@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from kiejobs.core.ledger.manifest import totals
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import money
+from kiejobs.core.money import credits_text, money
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.junit import junit_text, xml_text
 from kiejobs.reports.run.view import (
@@ -30,7 +30,6 @@ from kiejobs.reports.terminal import (
     REHEARSED,
     Detail,
     Paint,
-    credits_text,
     pad,
     plural,
     sanitize,

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import ExitCode
+from kiejobs.core.money import credits_text
 from kiejobs.core.plan.selection import NONE
 from kiejobs.reports.documents import FORMAT_VERSION, by_fields
-from kiejobs.reports.terminal import Paint, credits_text, plural, sanitize, state_words, table
+from kiejobs.reports.terminal import Paint, plural, sanitize, state_words, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import money
+from kiejobs.core.money import money, price_text
 from kiejobs.reports.documents import FORMAT_VERSION, attempt_document
 from kiejobs.reports.terminal import (
     REHEARSED,
@@ -19,7 +19,6 @@ from kiejobs.reports.terminal import (
     Paint,
     columns,
     plural,
-    price_text,
     quoted,
     sanitize,
     shortened,

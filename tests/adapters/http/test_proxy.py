@@ -106,8 +106,8 @@ def test_a_campaign_is_bought_through_a_tunnel_that_nobody_can_read(
     assert f"HTTPS_PROXY {proxy.url} for {API}" in checked.out
     assert f"SSL_CERT_FILE {authority.file}" in checked.out
     assert denied.code == 1
-    assert "the proxy refused to connect (HTTP 407)" in denied.out
-    assert "its login" in denied.out
+    assert f"the proxy {proxy.url} (HTTPS_PROXY) failed: HTTP 407" in denied.out
+    assert "check its address and login" in denied.out
     written = [path.read_text() for path in bench.folder.glob("runs/**/*.json*")]
     for text in (ran.out, ran.err, checked.out, checked.err, denied.out, denied.err, *written):
         assert PASSWORD not in text
@@ -167,7 +167,8 @@ def test_a_proxy_may_want_tls_itself(
 def test_a_proxy_that_refuses_is_a_request_that_was_not_sent(world: World) -> None:
     world.proxy.refusal = f"403 {PASSWORD}"
     reserve = Reserve()
-    assert create(API, reserve) == outcomes.NotSent("the proxy refused to connect (HTTP 403)")
+    failed = f"the proxy {world.proxy.url} (HTTPS_PROXY) failed: HTTP 403"
+    assert create(API, reserve) == outcomes.NotSent(failed)
     assert not reserve.seen
 
 
@@ -199,9 +200,8 @@ def test_tunnels_whose_tls_fails_take_no_connection_away(monkeypatch: pytest.Mon
 def test_a_proxy_s_answer_in_words(status: str, why: str | None, world: World) -> None:
     world.proxy.refusal = None if status == "200" else status
     outcome = create(API, Reserve())
-    assert outcome == (
-        outcomes.NotSent(f"the proxy refused to connect ({why})") if why else outcomes.Accepted("a" * 32)
-    )
+    failed = outcomes.NotSent(f"the proxy {world.proxy.url} (HTTPS_PROXY) failed: {why}")
+    assert outcome == (failed if why else outcomes.Accepted("a" * 32))
 
 
 def test_a_proxy_that_hangs_up_is_a_request_that_was_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +209,18 @@ def test_a_proxy_that_hangs_up_is_a_request_that_was_not_sent(monkeypatch: pytes
         monkeypatch.setenv("HTTPS_PROXY", server.url)
         outcome = create(API, Reserve())
     assert isinstance(outcome, outcomes.NotSent)
+    assert outcome.message.startswith(f"the proxy {server.url} (HTTPS_PROXY) failed: ")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_nobody_answers_at_is_named_with_its_variable_and_without_its_login(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("all_proxy", f"{scheme}://omar:{PASSWORD}@127.0.0.1:9")
+    for base in ("http://api.kie.test", API):
+        (failed,) = anyio.run(ask, base, 1)
+        assert failed.startswith(f"the proxy {scheme}://127.0.0.1:9 (all_proxy) failed: ")
+        assert PASSWORD not in failed
 
 
 def test_authorities_may_be_in_a_folder_too(
@@ -370,8 +382,12 @@ def test_authorities_that_are_not_there_are_said(name: str, table: tuple[Bench, 
     ran = bench.run(**{name: "/nowhere/at/all"})
     assert ran.code == 2
     assert f"{name}: /nowhere/at/all" in ran.err
-    assert not bench.accepted_tasks()
-    assert bench.do("doctor", **{name: "/nowhere/at/all"}).code == 1
+    assert "unset it to trust the bundled ones" in ran.err
+    assert bench.journals() == []
+    found = bench.do("doctor", "--json", **{name: "/nowhere/at/all"}).json["checks"]
+    (failed,) = (check for check in found if not check["ok"])
+    assert (failed["name"], failed["detail"][: len(name)]) == ("tls", name)
+    assert [check["name"] for check in found if check["hint"]] == ["tls"]
 
 
 def test_a_proxy_s_password_is_cut_out_of_reports_on_bugs(monkeypatch: pytest.MonkeyPatch) -> None:
