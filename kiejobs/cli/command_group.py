@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
-from click.exceptions import NoSuchCommand
 
 from kiejobs import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
+
+    from click.exceptions import NoSuchCommand
 
     from kiejobs.app.output import Screen
 
@@ -82,21 +83,6 @@ _HABITS = {
 class _Door(click.Group):
     group_class = type
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Raises UsageError with the command that was probably meant."""
-        try:
-            return super().resolve_command(ctx, args)
-        except NoSuchCommand:
-            from kiejobs.core.document.wording import did_you_mean, likely, shorten
-
-            usual = [path for path, words in _HABITS.items() if args[0] in words.split()]
-            names = (ctx.parent is None and usual) or likely(args[0], _paths(self))
-            hint = did_you_mean([f"{ctx.command_path} {name}" for name in names])
-            message = f"unknown command `{shorten(args[0])}`"
-            raise click.UsageError(f"{message}; {hint}" if hint else message, ctx) from None
-
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         for flags, words in _SPOKEN.items():
             variable = f"KIEJOBS_{flags[-1][2:].upper().replace('-', '_')}"
@@ -106,6 +92,19 @@ class _Door(click.Group):
             )  # fmt: skip
         cmd.epilog = "Global options: -q, -v, --no-color, --json, -C DIR; see `kiejobs --help`."
         super().add_command(cmd, name)
+
+
+def with_a_hint(error: NoSuchCommand) -> click.UsageError:
+    """The same, with the command that was probably meant."""
+    from kiejobs.core.document.wording import did_you_mean, likely, shorten
+
+    context, name = error.ctx, error.command_name
+    if context is None or not isinstance(context.command, click.Group):
+        return error
+    usual = [path for path, words in _HABITS.items() if name in words.split() and context.parent is None]
+    meant = [f"{context.command_path} {path}" for path in usual or likely(name, _paths(context.command))]
+    hint = "".join(f"; {words}" for words in [did_you_mean(meant)] if words)
+    return click.UsageError(f"unknown command `{shorten(name)}`{hint}", context)
 
 
 def _paths(group: click.Group) -> list[str]:

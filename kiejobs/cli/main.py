@@ -107,10 +107,11 @@ def _failed(error: BaseException) -> int:
     from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
 
     if isinstance(error, click.ClickException):
-        words = io.StringIO()
-        error.show(words)  # it quotes names of files, which may be a stranger's
-        from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - as above
+        from kiejobs.cli.command_group import make_screen, with_a_hint  # noqa: PLC0415 - as above
 
+        words = io.StringIO()
+        error = with_a_hint(error) if isinstance(error, click.exceptions.NoSuchCommand) else error
+        error.show(words)  # it quotes names of files, which may be a stranger's
         make_screen().say(words.getvalue().rstrip("\n"))
         return ExitCode.INVALID
     if isinstance(error, click.Abort | KeyboardInterrupt):

@@ -161,8 +161,9 @@ def read_jobfile(document: Document, structure: Mapping[str, Any]) -> tuple[JobF
     lost = list(lost_text(document, _texts_of(document.root)))
     refused = list(refused_by(form, _without_plain_jobs(document.root)))
     broken = set(map(_part, refused))
-    meant = (nearest(part[0], structure["properties"]) for part in broken if len(part) == 1)
-    broken |= {(key,) for key in meant if key}
+    for part in tuple(broken):
+        if len(part) == 1:
+            broken.add((nearest(part[0], structure["properties"]) or part[0],))
     found = [*lost, *(problem_at(document, problem, form) for problem in refused)]
     jobs = document.root.get("jobs") if isinstance(document.root, YamlMap) else None
     if not isinstance(jobs, YamlMap) or not broken.isdisjoint(_BEHIND_ALL):

@@ -195,7 +195,7 @@ def test_a_signature_is_no_part_of_an_image_name_and_yet_tells_two_apart() -> No
         (changed(fingerprint_version=2), "of version 2, the lock's of version 1"),
         (changed(models={"maker/model": {"schema": B}}), "the schema of maker/model has changed"),
         (changed(models={}), "the model maker/model is in the lock, and not in use any more"),
-        (changed(prices=LockedPrices(sha256=B, credits="40", unpriced=0)), "40 credits, and 32 when locked"),
+        (changed(prices=LockedPrices(sha256=B, credits="40", unpriced=0)), "40 credits, and 32 credits when locked"),
         (changed(prices=LockedPrices(sha256=B, credits="32", unpriced=0)), "though the sum is the same"),
         (changed(templates={"pour.j2": B}), "the template pour.j2 has changed"),
         (changed(templates={}), "the template pour.j2 is in the lock, and not in use"),
