@@ -18,7 +18,7 @@ from kiejobs.app.plan import diff_of, make_plan, named_files, prices_of
 from kiejobs.app.project import open_workspace
 from kiejobs.app.select import campaign_of, files_of
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
-from kiejobs.core.document.wording import suggest
+from kiejobs.core.document.wording import did_you_mean, likely
 from kiejobs.core.plan.selection import address_names
 from kiejobs.reports.explain import ExplainView, explain_document, explain_text
 from kiejobs.reports.terminal import few
@@ -124,4 +124,6 @@ def _suggestion(named: str, meant: Sequence[str], known: Collection[str]) -> str
         return f"give one address: {few([f'`{address}`' for address in meant], _MOST_SHOWN)}"
     also = "`kiejobs plan` lists the addresses; name the job file: kiejobs explain ADDRESS FILE"
     names = {name for address in known for name in address_names(address, with_axes="[" in named)}
-    return suggest(named, sorted(names), also) or also
+    near = likely(named, sorted(names))
+    alone = [address for address in known if any(_may_mean(name, address) for name in near)]
+    return did_you_mean(alone if len(alone) <= len(near) else near, also) or also
