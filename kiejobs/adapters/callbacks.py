@@ -27,13 +27,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kiejobs.adapters.server import QuietServer, open_socket, url_of
 from kiejobs.core.diagnostics import UsageProblem
-from kiejobs.core.ledger.callbacks import (
-    LARGEST_BODY,
-    TOO_LARGE,
-    Claim,
-    RefusedCallback,
-    read_callback,
-)
+from kiejobs.core.ledger.callbacks import LARGEST_BODY, TOO_LARGE, Claim, RefusedCallback, read_callback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

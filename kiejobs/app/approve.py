@@ -26,13 +26,7 @@ from kiejobs.core.diagnostics import Diagnostic, SpendingStopped, StalePlan, Usa
 from kiejobs.core.expand.expand import wanted_files
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.money import price_text
-from kiejobs.core.plan.approval import (
-    drift,
-    is_approved,
-    rows_of_document,
-    terms_drift,
-    terms_of_document,
-)
+from kiejobs.core.plan.approval import drift, is_approved, rows_of_document, terms_drift, terms_of_document
 from kiejobs.core.plan.lock import Asset, Lock, differences, from_bytes, image_name, make_lock
 from kiejobs.core.plan.plan import (
     NO_TERMS,

@@ -92,11 +92,7 @@ def intentions(lines: Sequence[Change]) -> list[e.Event]:
 
 
 def new_journal(
-    space: Workspace,
-    command: str,
-    *,
-    campaign: str | None = None,
-    source: Mapping[str, Json] | None = None,
+    space: Workspace, command: str, *, campaign: str | None = None, source: Mapping[str, Json] | None = None
 ) -> RunJournal:
     """A journal that will be born with its first event. Raises UsageProblem where links are in the way."""
     space.require_no_links()
@@ -138,11 +134,7 @@ def execute(
 
 
 async def _execute(
-    execution: Execution,
-    space: Workspace,
-    key: Secret,
-    screen: Screen,
-    all_reserved: Callable[[], None],
+    execution: Execution, space: Workspace, key: Secret, screen: Screen, all_reserved: Callable[[], None]
 ) -> RunEnd:
     title = f"run {execution.journal.run_id}{' (rehearsal)' if space.sandbox else ''}"
     with progress_on(screen, execution.changes, title) as progress:

@@ -18,14 +18,7 @@ from kiejobs.app.by_git import require_names
 from kiejobs.app.load import JobFolder, LoadedJobFile, try_to_load
 from kiejobs.app.output import Screen, files_by_ending, write
 from kiejobs.app.plan import selection_of_file
-from kiejobs.core.diagnostics import (
-    Diagnostic,
-    ExitCode,
-    InvalidJobFile,
-    Problems,
-    Severity,
-    UsageProblem,
-)
+from kiejobs.core.diagnostics import Diagnostic, ExitCode, InvalidJobFile, Problems, Severity, UsageProblem
 from kiejobs.core.plan.request_diff import Before, request_diff
 from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.reports.diff import DiffView, diff_json, diff_text

@@ -130,12 +130,7 @@ def _network(space: Workspace) -> Iterator[Check]:
     """What this machine's environment says of proxies and authorities, and what of it is used for the API."""
     if space.sandbox:
         return
-    from kiejobs.adapters.http.proxy import (  # noqa: PLC0415 - httpx is slow to import
-        authorities,
-        excepted,
-        proxy_for,
-        why_no_creates,
-    )
+    from kiejobs.adapters.http.proxy import authorities, excepted, proxy_for, why_no_creates  # noqa: PLC0415 - httpx is slow to import
 
     def proxies(_: Workspace) -> str:
         proxy = proxy_for(space.base)

@@ -73,9 +73,7 @@ class Problems:
     """Diagnostics by place, equal ones (same code, message, place) in one count; the lines of their files."""
 
     def __init__(
-        self,
-        diagnostics: Iterable[Diagnostic] = (),
-        lines: Mapping[str, Sequence[str]] | None = None,
+        self, diagnostics: Iterable[Diagnostic] = (), lines: Mapping[str, Sequence[str]] | None = None
     ) -> None:
         folded: dict[tuple[str, str, Place | None], Diagnostic] = {}
         for one in diagnostics:

@@ -37,12 +37,7 @@ _ODD = re.compile(r"[^a-z0-9]+")
 
 
 def model_ids(
-    schema: Any,
-    shown: Iterable[str],
-    calls: dict[str, Any],
-    page: str,
-    asked: str | None,
-    choice: str | None,
+    schema: Any, shown: Iterable[str], calls: dict[str, Any], page: str, asked: str | None, choice: str | None
 ) -> tuple[list[str], list[str], list[str]]:
     """Ids, notes, problems. `shown` are the models of examples, `calls` what the operation is called, by part, `page` its description.
     `asked` is what a discovery API was asked about, `choice` one of those that the page names.

@@ -64,10 +64,7 @@ _RANGES = (
     rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
     rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
 )
-_MINIMUM = (
-    rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}",
-    rf"{_N} ?(?:<=|≤)",
-)
+_MINIMUM = (rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}", rf"{_N} ?(?:<=|≤)")
 _MOST_OF = r"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤)"
 _MAXIMUM = (rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",)
 _STEP = (

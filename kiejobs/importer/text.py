@@ -57,8 +57,7 @@ _MARKS = re.compile(
 _REQUIRED = re.compile(r"\brequired\b|必填|必需", re.IGNORECASE)
 _STARRED = re.compile(r"(?<!\*)\*\s*$")
 _ANSWERS = re.compile(
-    r"response|\bquery\b|\bstatus\b|\berrors?\b|\bcallback\b|响应|返回|查询|回调|错误|授权",
-    re.IGNORECASE,
+    r"response|\bquery\b|\bstatus\b|\berrors?\b|\bcallback\b|响应|返回|查询|回调|错误|授权", re.IGNORECASE
 )
 _INPUT = re.compile(r"\binput\b")
 _PIPE = re.compile(r"(?<!\\)\|")

@@ -182,10 +182,7 @@ def _rule(code: str, known: Mapping[str, str]) -> dict[str, Json]:
 
 
 def _result(
-    problem: Diagnostic,
-    at: CheckedFile,
-    below_root: Callable[[str], str | None],
-    seen: Counter[str],
+    problem: Diagnostic, at: CheckedFile, below_root: Callable[[str], str | None], seen: Counter[str]
 ) -> dict[str, Json]:
     """`seen` counts equal fingerprints: they are the same wherever the line moves to."""
     place = problem.place or Place(at.file, 1, 1)  # code scanning wants one

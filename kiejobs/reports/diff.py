@@ -33,13 +33,7 @@ if TYPE_CHECKING:
 _SHORT: Final = 56
 """Columns up to which a text is shown in full, as it was and as it is."""
 
-SIGNS: Final = {
-    Kind.ADDED: "+",
-    Kind.GONE: "-",
-    Kind.CHANGED: "±",
-    Kind.MOVED: ">",
-    Kind.UNCLEAR: "?",
-}
+SIGNS: Final = {Kind.ADDED: "+", Kind.GONE: "-", Kind.CHANGED: "±", Kind.MOVED: ">", Kind.UNCLEAR: "?"}
 _COUNTED: Final = (Kind.CHANGED, Kind.ADDED, Kind.GONE, Kind.MOVED, Kind.UNCLEAR, Kind.UNCHANGED)
 
 

@@ -11,12 +11,7 @@ from typing import TYPE_CHECKING
 from kiejobs.core.money import price_text
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff import diff_lines
-from kiejobs.reports.documents import (
-    FORMAT_VERSION,
-    attempt_document,
-    diff_document,
-    money_or_null,
-)
+from kiejobs.reports.documents import FORMAT_VERSION, attempt_document, diff_document, money_or_null
 from kiejobs.reports.picks import decision_document
 from kiejobs.reports.plan import price_entry, prices_words
 from kiejobs.reports.run.view import doubt_steps
@@ -68,20 +63,14 @@ _NEXT: dict[str, tuple[str, tuple[str, ...]]] = {
         "Another run is submitting it now; look again when that has ended.",
         ("kiejobs status{flag}",),
     ),
-    Action.RESUME: (
-        "`run` or `collect` would wait for it, at no cost.",
-        ("kiejobs collect{flag}",),
-    ),
+    Action.RESUME: ("`run` or `collect` would wait for it, at no cost.", ("kiejobs collect{flag}",)),
     Action.COLLECT: (
         "`run` or `collect` would fetch the file again, at no cost.",
         ("kiejobs collect{flag}",),
     ),
     Action.ADOPT: ("`run` would record its new address, at no cost.", ("{this}{flag}",)),
     Action.ORPHAN: ("Nothing would be done: it is reported, and never deleted.", ()),
-    Action.KEEP: (
-        "Nothing would be done. To buy another one, write `takes: 2` in the job file.",
-        (),
-    ),
+    Action.KEEP: ("Nothing would be done. To buy another one, write `takes: 2` in the job file.", ()),
 }
 """What `run` would do with a line, and the commands that change something about it: by reason or action."""
 

@@ -176,13 +176,7 @@ class Look:
 
 
 def drawn(
-    tally: Tally,
-    now: float,
-    columns: int,
-    look: Look,
-    *,
-    moving: Moving,
-    events: Iterable[Event],
+    tally: Tally, now: float, columns: int, look: Look, *, moving: Moving, events: Iterable[Event]
 ) -> list[str]:
     """Lines of at most `columns`: what does not fit is left out, the last first; nothing is cut within a word."""
     jobs = [look.paint.status(text, word) for word, text in tally.counts().items()]

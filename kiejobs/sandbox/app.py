@@ -41,15 +41,7 @@ from kiejobs.sandbox.asgi import (
 from kiejobs.sandbox.catalogue import PATH, asked_for, discovered
 from kiejobs.sandbox.files import NO_FILE, UploadRoutes, file_answer
 from kiejobs.sandbox.jobs import JobsApi
-from kiejobs.sandbox.tasks import (
-    HEALTHY,
-    TaskOutcome,
-    TaskStatus,
-    iso,
-    lifetime,
-    log_request,
-    status_of,
-)
+from kiejobs.sandbox.tasks import HEALTHY, TaskOutcome, TaskStatus, iso, lifetime, log_request, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -190,10 +190,7 @@ _RESPONSE_FAULTS: dict[str, Callable[[Do], dict[str, Any]]] = {
     "cut": lambda do: {"keep": do["cut"]},
     "wrong_length": lambda do: {"longer": do["wrong_length"], "way": {"drop": True}},
     "wrong_type": lambda do: {"headers": {"content-type": do["wrong_type"]}},
-    "stall": lambda do: {
-        "way": {"hang": do.get("seconds", FOR_EVER), "drop": True},
-        "half": True,
-    },
+    "stall": lambda do: {"way": {"hang": do.get("seconds", FOR_EVER), "drop": True}, "half": True},
     "slow": lambda do: {"way": {"rate": do["slow"]}},
     "redirect": lambda do: {"answer": plain(302, ""), "headers": {"location": do["redirect"]}},
     "no_ranges": lambda _do: {"no_ranges": True},

@@ -17,13 +17,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 import anyio
 import anyio.to_thread
 
-from kiejobs.adapters.http.client import (
-    FETCH_ERRORS,
-    AddressRule,
-    GuardedClient,
-    HostRefused,
-    in_words,
-)
+from kiejobs.adapters.http.client import FETCH_ERRORS, AddressRule, GuardedClient, HostRefused, in_words
 from kiejobs.adapters.media.pictures import look_at
 from kiejobs.adapters.project.files import read_source
 from kiejobs.core.diagnostics import UsageProblem

@@ -46,8 +46,7 @@ CREDIT_PATH = "/api/v1/chat/credit"
 DOWNLOAD_PATH = "/api/v1/common/download-url"
 
 _Outcome = TypeVar(
-    "_Outcome",
-    bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord | str | Decimal",
+    "_Outcome", bound="outcomes.CreateOutcome | outcomes.PollOutcome | outcomes.TaskRecord | str | Decimal"
 )
 
 _AS_IT_CAME = (outcomes.Accepted, outcomes.TaskSucceeded, outcomes.TaskRecord, str, Decimal)

@@ -70,9 +70,7 @@ def read_envelope(body: bytes) -> Envelope | None:
     message = decoded.get("msg", decoded.get("message"))
     known = isinstance(code, int | str) and not isinstance(code, bool)
     return Envelope(
-        str(code).strip() if known else None,
-        message if isinstance(message, str) else "",
-        decoded.get("data"),
+        str(code).strip() if known else None, message if isinstance(message, str) else "", decoded.get("data")
     )
 
 

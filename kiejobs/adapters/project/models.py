@@ -13,13 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kiejobs.adapters.project.files import (
-    is_shown,
-    model_names,
-    read_schema,
-    read_source,
-    schema_folder,
-)
+from kiejobs.adapters.project.files import is_shown, model_names, read_schema, read_source, schema_folder
 from kiejobs.adapters.project.root import Root, find_root
 from kiejobs.core.diagnostics import Diagnostic, InvalidJobFile, Place, Problems, UsageProblem
 from kiejobs.core.document.reader import read_document

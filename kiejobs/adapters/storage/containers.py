@@ -51,12 +51,7 @@ def nearer_type(promised: str, seen: str | None) -> str:
 
 
 def what_is_wrong_with(
-    head: bytes,
-    size: int,
-    media_type: str,
-    *,
-    read: Read | None = None,
-    is_size_known: bool = False,
+    head: bytes, size: int, media_type: str, *, read: Read | None = None, is_size_known: bool = False
 ) -> str | None:
     """In words, or None. `head` are the file's first bytes. What is complete is kept: it is paid for.
 

@@ -131,13 +131,7 @@ class FileArtifacts(OutputFolder):
         return await self._bring(receive, path, key, media_type, from_, replaces)
 
     async def _bring(
-        self,
-        receive: _Receive,
-        path: str,
-        key: str,
-        media_type: str,
-        from_: str,
-        replaces: str | None = None,
+        self, receive: _Receive, path: str, key: str, media_type: str, from_: str, replaces: str | None = None
     ) -> CollectOutcome:
         try:
             target = self.target(path)

@@ -247,10 +247,7 @@ class _Question(Generic[Answer]):
     """What depends on some fields of a request, asked once for each choice of theirs."""
 
     def __init__(
-        self,
-        fields: Sequence[str],
-        known: Sequence[str],
-        ask: Callable[[Mapping[str, Json]], Answer],
+        self, fields: Sequence[str], known: Sequence[str], ask: Callable[[Mapping[str, Json]], Answer]
     ) -> None:
         self._at = [known.index(name) for name in fields if name in known]
         self._ask = ask

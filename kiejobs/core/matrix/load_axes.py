@@ -13,13 +13,7 @@ from kiejobs.core.diagnostics import Diagnostic, Problems
 from kiejobs.core.document.nodes import YamlSeq
 from kiejobs.core.document.wording import suggest
 from kiejobs.core.jobfile import how_to_allow
-from kiejobs.core.matrix.axis_values import (
-    BadValues,
-    DataValues,
-    files_matching,
-    read_range,
-    table_rows,
-)
+from kiejobs.core.matrix.axis_values import BadValues, DataValues, files_matching, read_range, table_rows
 from kiejobs.core.table.formats import MAX_BYTES, MAX_ROWS
 from kiejobs.core.table.table import KEY, ending, is_table, read_table
 

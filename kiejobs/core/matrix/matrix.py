@@ -105,11 +105,7 @@ class Rows:
         excluded = self._exclusion[0]
         enriching = [(entry, _row(extras, value_of)) for entry, extras in self._enriching]
         columns = [
-            (
-                name,
-                [value_of(name, (number, at)) for at in range(len(values))],
-                self._dimension[name],
-            )
+            (name, [value_of(name, (number, at)) for at in range(len(values))], self._dimension[name])
             for number, (name, values) in enumerate(self.axes.items())
         ]
         combinations = product(*map(range, self._sizes)) if self.product_size else ()

@@ -14,14 +14,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from kiejobs.core.diagnostics import Diagnostic, Place
-from kiejobs.core.document.checked import (
-    Form,
-    SchemaProblem,
-    dotted,
-    problem_at,
-    refused_by,
-    validator,
-)
+from kiejobs.core.document.checked import Form, SchemaProblem, dotted, problem_at, refused_by, validator
 from kiejobs.core.document.nodes import Document, Json, Source
 from kiejobs.core.document.reader import decode, read_document
 from kiejobs.core.document.wording import shorten, show, suggest

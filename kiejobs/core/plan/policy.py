@@ -105,10 +105,7 @@ def read_policy(
     document: Document, schema: Mapping[str, Any], *, named: bool = False
 ) -> tuple[Policy | None, list[Diagnostic]]:
     """The policy, or None and what is wrong: a rule that can't be read is never passed over."""
-    from kiejobs.core.document.checked import (  # noqa: PLC0415 - jsonschema is slow to import
-        Form,
-        check,
-    )
+    from kiejobs.core.document.checked import Form, check  # noqa: PLC0415 - jsonschema is slow to import
 
     form = Form(schema, "a policy", code="policy-structure", start="begin with `version: 1`")
     found = check(document, form)

@@ -16,14 +16,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place, Severity
 from kiejobs.core.document.checked import Form, check
 from kiejobs.core.document.nodes import Document, Json, plain_json
 from kiejobs.core.document.wording import show, suggest
-from kiejobs.core.prices.table import (
-    PER_1000_CHARACTERS,
-    ModelPrice,
-    PriceLine,
-    PriceTable,
-    as_text,
-    day_of,
-)
+from kiejobs.core.prices.table import PER_1000_CHARACTERS, ModelPrice, PriceLine, PriceTable, as_text, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping

@@ -24,16 +24,7 @@ from jinja2.utils import Namespace, missing, pass_context
 from jinja2.visitor import NodeTransformer
 
 from kiejobs.core.document.wording import suggest
-from kiejobs.core.template.filters import (
-    FILTERS,
-    TESTS,
-    NoValue,
-    fail,
-    formatted,
-    kind,
-    method,
-    text,
-)
+from kiejobs.core.template.filters import FILTERS, TESTS, NoValue, fail, formatted, kind, method, text
 from kiejobs.core.template.renderer import OMIT, TemplateProblem
 
 if TYPE_CHECKING:
