@@ -55,10 +55,7 @@ FLOWS = {
         ".github/workflows/kiejobs-collect.yml": "github/kiejobs-collect.yml",
     }
     | _REQUIREMENTS,
-    "gitlab": {
-        ".gitlab/kiejobs.yml": "gitlab/kiejobs.yml",
-        ".gitlab-ci.yml": "gitlab/gitlab-ci.yml",
-    }
+    "gitlab": {".gitlab/kiejobs.yml": "gitlab/kiejobs.yml", ".gitlab-ci.yml": "gitlab/gitlab-ci.yml"}
     | _REQUIREMENTS,
 }
 """What each forge is given: where it goes in a repository, and its file below schemas/flows."""

@@ -26,13 +26,7 @@ from kiejobs.app.catalogue.files import (
 )
 from kiejobs.app.load import KnownModels
 from kiejobs.app.project import discovery_transport, open_workspace, require_key
-from kiejobs.core.diagnostics import (
-    Cancelled,
-    ExitCode,
-    InvalidJobFile,
-    SpendingStopped,
-    UsageProblem,
-)
+from kiejobs.core.diagnostics import Cancelled, ExitCode, InvalidJobFile, SpendingStopped, UsageProblem
 from kiejobs.core.document.wording import shorten
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.models.changes import model_changes
@@ -76,13 +70,7 @@ class _Said:
 
 
 def models_sync(
-    names: Sequence[str],
-    where: Locations,
-    pace: float,
-    screen: Screen,
-    *,
-    yes: bool,
-    check: bool,
+    names: Sequence[str], where: Locations, pace: float, screen: Screen, *, yes: bool, check: bool
 ) -> ExitCode:
     """Exit 0 where all is up to date (then), 3 with `check` where it is not, 1 where a model could not be read or, with
     `check`, one in use has left the list; 5 where the key is refused, 2 where the vendor can't be asked to the end.
@@ -135,12 +123,7 @@ def _confirm(view: SyncView, screen: Screen, *, yes: bool) -> None:
 
 
 async def _ask(
-    names: Sequence[str],
-    space: Workspace,
-    key: Secret,
-    kept: KeptAnswers,
-    pace: float,
-    screen: Screen,
+    names: Sequence[str], space: Workspace, key: Secret, kept: KeptAnswers, pace: float, screen: Screen
 ) -> _Said:
     """Raises SpendingStopped, or UsageProblem where asking on makes no sense; what was answered is kept."""
     said = _Said()

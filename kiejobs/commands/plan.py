@@ -25,13 +25,7 @@ from kiejobs.app.plan import (
     require_selected,
 )
 from kiejobs.app.project import mention_refusal, mention_trouble, mention_two_ledgers, open_workspace
-from kiejobs.core.diagnostics import (
-    ExitCode,
-    InvalidJobFile,
-    KiejobsError,
-    Problems,
-    UsageProblem,
-)
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, Problems, UsageProblem
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.plan import plan_json
 from kiejobs.reports.terminal import sanitize
@@ -59,11 +53,7 @@ class _Planned:
 
 
 def plan(
-    wanted: JobFileOptions,
-    files: Sequence[str],
-    where: Locations,
-    how: PlanOptions,
-    screen: Screen,
+    wanted: JobFileOptions, files: Sequence[str], where: Locations, how: PlanOptions, screen: Screen
 ) -> ExitCode:
     """Exit 3 where asked to and something is to be done, 5 where a policy or the budget has something against it.
 
@@ -98,11 +88,7 @@ def plan(
 
 
 def _plans(
-    files: Sequence[str],
-    wanted: JobFileOptions,
-    where: Locations,
-    how: PlanOptions,
-    screen: Screen,
+    files: Sequence[str], wanted: JobFileOptions, where: Locations, how: PlanOptions, screen: Screen
 ) -> tuple[list[_Planned], list[tuple[str, KiejobsError]]]:
     """The plans, and which files have none, and why. Raises UsageProblem where nothing is selected in any."""
     planned: list[_Planned] = []

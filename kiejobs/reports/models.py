@@ -81,11 +81,7 @@ def notes_of(field: Mapping[str, Any]) -> Iterator[str]:
 
 # --- what a field takes ---------------------------------------------------------------------------
 
-_BOUNDS = {
-    "exclusiveMinimum": "more than",
-    "exclusiveMaximum": "less than",
-    "multipleOf": "in steps of",
-}
+_BOUNDS = {"exclusiveMinimum": "more than", "exclusiveMaximum": "less than", "multipleOf": "in steps of"}
 WIDE = 80
 _MANY = 12
 _LONGEST = 60  # columns of one value
