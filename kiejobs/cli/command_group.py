@@ -163,11 +163,7 @@ def verb_of(module: str) -> Callable[[Callable[[], None]], Callable[..., object]
 
 
 def make_screen(
-    form: str = "text",
-    outs: tuple[str, ...] = (),
-    *,
-    summary: bool = False,
-    full: bool = False,
+    form: str = "text", outs: tuple[str, ...] = (), *, summary: bool = False, full: bool = False
 ) -> Screen:
     """Colours and a live display only on a terminal, and not where NO_COLOR is set. Raises UsageError."""
     from kiejobs.app.output import Screen

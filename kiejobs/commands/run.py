@@ -294,11 +294,7 @@ def _plan(
 
 
 def _approve(
-    planned: _Planned,
-    how: RunOptions,
-    space: Workspace,
-    screen: Screen,
-    loaded: Sequence[LoadedJobFile] = (),
+    planned: _Planned, how: RunOptions, space: Workspace, screen: Screen, loaded: Sequence[LoadedJobFile] = ()
 ) -> Secret | None:
     """The key to act with, once it is approved; None where there is nothing to do. `loaded`: where there are several."""
     buys, approval = planned.totals.actions[Action.SUBMIT], planned.approval

@@ -59,11 +59,7 @@ def status(
         whole = of_each(campaigns)
     mention_trouble(space, screen)
     text = partial(
-        status_text,
-        flag=space.flag,
-        rehearsal=space.sandbox,
-        detail=screen.detail,
-        local=screen.local_out,
+        status_text, flag=space.flag, rehearsal=space.sandbox, detail=screen.detail, local=screen.local_out
     )
     if len(campaigns) < 2:
         screen.answer(status_document, text, whole)

@@ -18,14 +18,7 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.money import credits_text, money
 from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.junit import junit_text, xml_text
-from kiejobs.reports.run.view import (
-    JobStatus,
-    drift_entry,
-    drift_words,
-    price_of,
-    step_lines,
-    steps_after,
-)
+from kiejobs.reports.run.view import JobStatus, drift_entry, drift_words, price_of, step_lines, steps_after
 from kiejobs.reports.terminal import (
     REHEARSED,
     Detail,
