@@ -64,9 +64,9 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
         names = ", ".join(record.run_id for record in found[-_MOST_NAMES:])
         some = "" if len(found) <= _MOST_NAMES else f"{len(found)} runs, the latest "
         raise UsageProblem(f"`{named}` could be any of {some}{names}", hint="give more of its id")
-    names = [LATEST, *filter(None, campaigns), *(record.run_id for record in known)]
-    hint = suggest(named, names, f"{listing}; `{LATEST}` is the last")
-    raise UsageProblem(f"no run or campaign `{named}` in {space.store.name}", hint=hint)
+    every = [LATEST, *filter(None, campaigns), *(record.run_id for record in known)]
+    likely = suggest(named, every, f"{listing}; `{LATEST}` is the last")
+    raise UsageProblem(f"no run or campaign `{named}` in {space.store.name}", hint=likely)
 
 
 # --- a run, for its report ------------------------------------------------------------------------
