@@ -70,7 +70,7 @@ def _address_and_files(words: Sequence[str]) -> tuple[str, list[str]]:
     files = [word for word in words if word == STDIN or _is_file(word)]
     addresses = [word for word in words if word not in files]
     if len(addresses) > 1:  # a word alone is an address, even if a folder has that name
-        files += [word for word in addresses if Path(word).is_dir()]
+        files += [one for one in addresses if Path(one).is_dir() or one.endswith((".yaml", ".yml"))]
         addresses = [word for word in addresses if word not in files]
     if len(addresses) != 1:
         raise UsageProblem("name one address, then job files or folders, if any")
