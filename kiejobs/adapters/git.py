@@ -14,7 +14,6 @@ import posixpath
 import re
 import signal
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -382,7 +381,9 @@ def lay_out(repository: Repository, commit: str, paths: Iterable[str], into: Pat
         message = f"{len(files):,} files with {size // 10**6:,} MB are next to the job file there"
         hint = f"at most {MOST_FILES:,} files and {MOST_BYTES // 10**6:,} MB are looked at; give it a folder of its own"
         raise UsageProblem(message, hint=hint)
-    with tempfile.TemporaryFile() as batch:
+    from tempfile import TemporaryFile  # noqa: PLC0415 - slow to import, and most plans have no `--base`
+
+    with TemporaryFile() as batch:
         ordered = sorted(files, key=lambda file: file.is_link)
         repository.blobs((file.blob for file in ordered), batch)
         batch.seek(0)

@@ -152,7 +152,7 @@ def _tried(then: JobFileOptions, read: JobFolder, commit: str, prefix: str, fold
         problems = Problems([Diagnostic("file-unreadable", message, hint=problem.hint)])
 
     def place(at: Place) -> Place:
-        return replace(at, file=at.file.replace(folder, prefix))
+        return at._replace(file=at.file.replace(folder, prefix))
 
     problems_then = [
         replace(each, place=each.place and place(each.place), also=tuple(map(place, each.also)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -125,10 +125,10 @@ def problem_document(problem: Diagnostic) -> dict[str, Json]:
         "severity": problem.severity.value,
         "message": problem.message,
         "hint": problem.hint,
-        **(asdict(place) if place else dict.fromkeys(("file", "line", "column"))),
+        **(place._asdict() if place else dict.fromkeys(("file", "line", "column"))),
         "count": problem.count,
         "example": problem.example,
-        "also": list(map(asdict, problem.also)),
+        "also": [place._asdict() for place in problem.also],
     }
 
 

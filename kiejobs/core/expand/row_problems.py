@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kiejobs.core.diagnostics import Diagnostic, Place
 from kiejobs.core.document.nodes import YamlMap, YamlSeq
@@ -66,8 +66,7 @@ class RowProblems:
             yield from group.values()
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """Where the parts of one job's requests are written, and problems at these places."""
 
     document: Document
@@ -110,7 +109,7 @@ class Places:
         *users, place = (
             Place(self.document.sibling(file), line, 1) for file, line in lines if file is not None
         )
-        place = replace(place, column=problem.column)
+        place = place._replace(column=problem.column)
         written = self.document.at(spot)
         also = (written, *users)
         made = Diagnostic("template", problem.message, place, problem.hint, also=also, also_words="used by")
