@@ -20,6 +20,7 @@ from jsonschema.exceptions import SchemaError
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import field_description, field_title
 from kiejobs.core.models.spec import coerce
+from kiejobs.importer.files import file_rule, points_at_file
 from kiejobs.importer.openapi import (
     both,
     by_name,
@@ -30,7 +31,7 @@ from kiejobs.importer.openapi import (
     names_in,
     values_in,
 )
-from kiejobs.importer.stated import add_stated, file_rule, points_at_file, related
+from kiejobs.importer.stated import add_stated, related
 from kiejobs.importer.types import choices_of, default_of, fits, limits_of, type_of, values_of
 
 if TYPE_CHECKING:

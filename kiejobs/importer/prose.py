@@ -1,6 +1,6 @@
-"""What a page says only in prose: limits, listed values, a default.
+"""What a page says only in prose: limits, listed values, a default. The rules that read it are one table.
 
-In: a field's description, in English or Chinese. Out: facts in numbers and listed values. Touches nothing.
+In: a field's description, in English or Chinese. Out: claims, each a keyword with its value. Touches nothing.
 
 A sentence that speaks of several fields or things together ("in total", "combined") limits no single one
 and is passed over; of several limits the widest counts, so that nothing is refused that some sentence
@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
@@ -44,29 +44,70 @@ _SHORT = re.compile(r"\b(max|min)\.(?=\s)")
 _EACH = re.compile(r"\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
 _CLAUSES = re.compile(r",(?!\d)|[()]")
 
-_MAX_LENGTH = (
-    rf"max(?:imum)?\.? ?(?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
-    rf"length (?:limit:?|(?:at most|up to|<=|\u2264)) ?{_N}\b",
-    rf"{_AT_MOST} ?{_N} {_LETTERS}",
-    rf"{_N}[ -]characters? (?:limit|max(?:imum)?)\b",
-    rf"characters? limit(?: is| of)?:? ?{_N}",
-    rf"{_N} {_LETTERS}(?: ?\(?(?:max|maximum|limit|or less|or fewer))",
-)
 _LEAST_OF = r"(?:at least|not less than|no less than|greater than or equal to|>=|≥)"
-_MIN_LENGTH = (
-    rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
-    rf"(?:min(?:imum)?\.?(?: of)?:?|{_LEAST_OF}) ?{_N} {_LETTERS}",
-)
-_LENGTHS = (rf"length\s*[:=]?\s*{_N}{_TO}{_N}", rf"{_N}{_TO}{_N} {_LETTERS}")
-_RANGES = (
-    rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
-    rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
-    rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-    rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
-)
-_MINIMUM = (rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}", rf"{_N} ?(?:<=|≤)")
 _MOST_OF = r"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤)"
-_MAXIMUM = (rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",)
+
+
+class _Rules(NamedTuple):
+    """Patterns by what their groups are: both ends, the lower one, the upper one, an exact number."""
+
+    ends: tuple[str, str]
+    both: tuple[str, ...]
+    least: tuple[str, ...]
+    most: tuple[str, ...]
+    exact: tuple[str, ...] = ()
+
+
+_LENGTHS = _Rules(
+    ("minLength", "maxLength"),
+    both=(rf"length\s*[:=]?\s*{_N}{_TO}{_N}", rf"{_N}{_TO}{_N} {_LETTERS}"),
+    least=(
+        rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
+        rf"(?:min(?:imum)?\.?(?: of)?:?|{_LEAST_OF}) ?{_N} {_LETTERS}",
+    ),
+    most=(
+        rf"max(?:imum)?\.? ?(?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}(?!\s*-\s*\d)",
+        rf"length (?:limit:?|(?:at most|up to|<=|\u2264)) ?{_N}\b",
+        rf"{_AT_MOST} ?{_N} {_LETTERS}",
+        rf"{_N}[ -]characters? (?:limit|max(?:imum)?)\b",
+        rf"characters? limit(?: is| of)?:? ?{_N}",
+        rf"{_N} {_LETTERS}(?: ?\(?(?:max|maximum|limit|or less|or fewer))",
+    ),
+)
+_RANGES = _Rules(
+    ("minimum", "maximum"),
+    both=(
+        rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
+        rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
+        rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
+        rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
+    ),
+    least=(rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}", rf"{_N} ?(?:<=|≤)"),
+    most=(rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",),
+)
+_ITEMS = _Rules(
+    ("minItems", "maxItems"),
+    both=(
+        r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))",
+        rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
+        r"\((\d{1,4})\s*-\s*(\d{1,4})\)",
+        rf"(?:number|count|quantity)[^.\d]{{0,30}}\b(\d{{1,4}})(?:{_TO})(\d{{1,4}})\b",
+    ),
+    least=(
+        rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",
+        rf"min(?:imum)?\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
+    ),
+    most=(
+        rf"(?:up to|at most|no more than|exceed|limit(?:ed)? (?:to|of|is)?:?|max(?:imum)?\.?(?: of)?:?|supports) ?{_COUNT} {_THINGS}",
+        rf"(?:\(|^)max(?:imum)?\.?(?: of| items| count)?:? ?{_COUNT}(?=\)|\.?$)",
+        rf"(?:max(?:imum)?|up to)\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
+    ),
+    exact=(
+        rf"(?:exactly|only) {_COUNT} {_THINGS}",
+        r"(?:containing|^) ?(?:an? )?(single) [a-z]{1,10} ?urls?",
+        r"^(1|one) [a-z]{1,10} ?urls?\b",
+    ),
+)
 _STEP = (
     rf"(?:\bstep(?: size)?(?: of| is)?\s*[:=]?\s*|(?:steps|increments|multiples?) of |divisible by ){_N}",
 )
@@ -79,27 +120,6 @@ _SPECIAL = (
 _ASIDE = re.compile(
     rf"(?:, )?(?:\b(?:or|either|and|set(?: to)?|use)\b ?)*{_ALONE}(?: ?\([^)]*\))?(?: means [^,;]*)?(?: ?, ?| or\b)? ?"
 )
-_MOST_ITEMS = (
-    rf"(?:up to|at most|no more than|exceed|limit(?:ed)? (?:to|of|is)?:?|max(?:imum)?\.?(?: of)?:?|supports) ?{_COUNT} {_THINGS}",
-    rf"(?:\(|^)max(?:imum)?\.?(?: of| items| count)?:? ?{_COUNT}(?=\)|\.?$)",
-    rf"(?:max(?:imum)?|up to)\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
-)
-_LEAST_ITEMS = (
-    rf"(?:at least|min(?:imum)?\.?(?: of)?:?) ?{_COUNT} (?:{_THINGS}|and at most)",
-    rf"min(?:imum)?\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
-)
-_ITEMS = (
-    r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))",
-    rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
-    r"\((\d{1,4})\s*-\s*(\d{1,4})\)",
-    rf"(?:number|count|quantity)[^.\d]{{0,30}}\b(\d{{1,4}})(?:{_TO})(\d{{1,4}})\b",
-)
-_EXACT_ITEMS = (
-    rf"(?:exactly|only) {_COUNT} {_THINGS}",
-    r"(?:containing|^) ?(?:an? )?(single) [a-z]{1,10} ?urls?",
-    r"^(1|one) [a-z]{1,10} ?urls?\b",
-)
-
 _MARKUP = re.compile(r"[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}(?=[\s.,;:)]|$)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _DASHES = str.maketrans(
@@ -166,64 +186,50 @@ _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff
 _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
 
 
-class ValueRange(NamedTuple):
-    """Either end may be open."""
-
-    least: float | None = None
-    most: float | None = None
-
-
 @lru_cache(maxsize=_KEPT)
-def length_from_prose(prose: str) -> ValueRange:
-    """How long a text may be, in characters."""
+def claims_in(prose: str) -> Mapping[str, Any]:
+    """Keywords with their values. Besides those of JSON Schema: `special`, a value with a meaning of its own;
+    `eachminLength` and `eachmaxLength`, of each text of a list; `said`, what the API takes for a field that is left out;
+    `seconds`, where it speaks of them.
+    """
     text = sentences(prose)
-    return _widest(_pairs(_LENGTHS, text), _numbers(_MIN_LENGTH, text), _numbers(_MAX_LENGTH, text))
+    clauses = [_of_each(sentence) for sentence in text]
+    each = _widest(_LENGTHS, [of_each for _, of_each in clauses])
+    default = _DEFAULT.search(prose[:MOST_CHARACTERS])
+    found = {
+        **_widest(_LENGTHS, text),
+        **_widest(_RANGES, [_ASIDE.sub(" ", one).strip() for one in text]),
+        **_widest(_ITEMS, [of_all for of_all, _ in clauses]),
+        **{f"each{key}": value for key, value in each.items()},
+        "multipleOf": next((step for step in _numbers(_STEP, text) if step > 0), None),
+        "special": next(iter(_numbers(_SPECIAL, text)), None),
+        "enum": _choices(in_english(prose[:MOST_CHARACTERS])) or None,
+        "seconds": "second" in prose.lower() or None,
+        "said": default[1].rstrip(".:") if default else None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
 
 
-@lru_cache(maxsize=_KEPT)
-def length_of_each(prose: str) -> ValueRange:
-    """How long each text of a list may be, where a clause says so of each."""
-    return length_from_prose(". ".join(_of_each(sentence)[1] for sentence in sentences(prose)))
-
-
-@lru_cache(maxsize=_KEPT)
-def range_from_prose(prose: str) -> ValueRange:
-    """From where to where a number may go."""
-    text = [_ASIDE.sub(" ", one).strip() for one in sentences(prose)]
-    single = [one for one in text if not _pairs(_RANGES, [one])]
-    return _widest(_pairs(_RANGES, text), _numbers(_MINIMUM, single), _numbers(_MAXIMUM, single))
-
-
-@lru_cache(maxsize=_KEPT)
-def items_from_prose(prose: str) -> ValueRange:
-    """How many items a list may have."""
-    text = [one for sentence in sentences(prose) for one in [_of_each(sentence)[0]] if one]
-    pairs: list[tuple[float, float]] = []
+def _widest(rules: _Rules, text: list[str]) -> dict[str, float]:
+    """The ends that some sentence states; none where the lower is above the upper."""
+    least: list[float] = []
+    most: list[float] = []
     for sentence in text:
-        exact = _numbers(_EXACT_ITEMS, [sentence])
-        pairs += [(number, number) for number in exact] or _pairs(_ITEMS, [sentence])
-    least, most = _numbers(_LEAST_ITEMS, text), _numbers(_MOST_ITEMS, text)
-    if pairs and most:
-        pairs, least = [], least or [min(low for low, _ in pairs)]
-    return _widest(pairs, least, most)
+        exact = _numbers(rules.exact, [sentence])
+        pairs = [(one, one) for one in exact] or _pairs(rules.both, sentence)
+        # An end in the sentence of a range is one of its ends.
+        least += [low for low, _ in pairs] or _numbers(rules.least, [sentence])
+        most += [high for _, high in pairs] or _numbers(rules.most, [sentence])
+    ends = {
+        key: end
+        for key, end in zip(rules.ends, (min(least, default=None), max(most, default=None)), strict=True)
+        if end is not None
+    }
+    return {} if len(ends) == 2 and min(least) > max(most) else ends
 
 
-@lru_cache(maxsize=_KEPT)
-def step_from_prose(prose: str) -> float | None:
-    """The step that a number goes in."""
-    return next((step for step in _numbers(_STEP, sentences(prose)) if step > 0), None)
-
-
-@lru_cache(maxsize=_KEPT)
-def special_from_prose(prose: str) -> float | None:
-    """-1 or 0, where the prose gives it a meaning of its own, like "random"."""
-    return next(iter(_numbers(_SPECIAL, sentences(prose))), None)
-
-
-@lru_cache(maxsize=_KEPT)
-def choices_from_prose(prose: str) -> tuple[str, ...]:
+def _choices(text: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
-    text = in_english(prose[:MOST_CHARACTERS])
     numbers = _NUMBERS.search(text)
     if numbers:
         return _distinct(re.findall(r"\d+", numbers[1]))
@@ -238,13 +244,6 @@ def choices_from_prose(prose: str) -> tuple[str, ...]:
         if len(found) > 1:
             return found
     return bullets if len(bullets) > 1 else ()
-
-
-@lru_cache(maxsize=_KEPT)
-def default_from_prose(prose: str) -> str | None:
-    """What prose says that the API takes where the field is left out."""
-    found = _DEFAULT.search(prose[:MOST_CHARACTERS])
-    return found[1].rstrip(".:") if found else None
 
 
 def _bare(listing: str) -> tuple[str, ...]:
@@ -304,19 +303,11 @@ def _numbers(patterns: tuple[str, ...], text: Iterable[str]) -> list[float]:
     ]
 
 
-def _pairs(patterns: tuple[str, ...], text: Iterable[str]) -> list[tuple[float, float]]:
-    found = [match for one in text for pattern in patterns for match in re.findall(pattern, one)]
+def _pairs(patterns: tuple[str, ...], sentence: str) -> list[tuple[float, float]]:
+    found = [match for pattern in patterns for match in re.findall(pattern, sentence)]
     pairs = [(_number(low), _number(high)) for low, high in found]
     return [(low, high) for low, high in pairs if low < high]
 
 
 def _number(text: str) -> float:
     return _COUNT_WORDS.get(text) or (float(text) if "." in text else int(text))
-
-
-def _widest(pairs: list[tuple[float, float]], least: list[float], most: list[float]) -> ValueRange:
-    low = min([*least, *(low for low, _ in pairs)], default=None)
-    high = max([*most, *(high for _, high in pairs)], default=None)
-    if low is not None and high is not None and low > high:
-        return ValueRange()
-    return ValueRange(low, high)

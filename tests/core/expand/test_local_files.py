@@ -16,7 +16,7 @@ from kiejobs.adapters.project.local_files import LocalFolder
 from kiejobs.core.expand.job import LocalFile, NoFile, is_address, path_of, unfit
 from kiejobs.core.fingerprint import fingerprint
 from kiejobs.core.models.spec import FileRule
-from kiejobs.importer.stated import other_schemes
+from kiejobs.importer.files import other_schemes
 from tests.docs.regenerate import models
 from tests.support.expanding import MODEL, SCHEMAS, expanded
 from tests.support.pictures import picture
