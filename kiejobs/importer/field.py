@@ -164,7 +164,7 @@ def _form(name: str, node: Any, around: FieldContext) -> Schema:
     around = replace(around, shown=shown)
     form = _core(name, node, around)
     default = node.get("default")
-    if points_at_file(name, form, prose, shown):
+    if "anyOf" not in form and points_at_file(name, form, prose, shown):
         form["x-kiejobs-file"] = file_rule(name, prose, around.prose)
         if form.get("type") == "array":
             form["items"] = {"type": "string", "format": "uri"}
@@ -186,7 +186,7 @@ def _core(name: str, node: Schema, around: FieldContext) -> Schema:
     """Type, values, limits, and what is within."""
     node, choices = choices_of(node, around.note)
     if choices:
-        return {"anyOf": [_form(name, one, around.inside([])) for one in choices]}
+        return _choice_of([_form(name, one, around.inside([])) for one in choices])
     kind = type_of(node, around.note)
     values, kind = values_of(node, kind, around.note)
     form: Schema = {} if kind is None else {"type": kind}
@@ -203,6 +203,14 @@ def _core(name: str, node: Schema, around: FieldContext) -> Schema:
     elif kind == "array":
         around.note("nothing says what its items are, so anything is let through")
     return form | _object(node, around) if kind == "object" else form
+
+
+def _choice_of(forms: list[Schema]) -> Schema:
+    """A type that all of them have is the field's: values are read in it."""
+    kind = forms[0].get("type")
+    if kind is None or any(one.get("type") != kind for one in forms):
+        return {"anyOf": forms}
+    return {"type": kind, "anyOf": [{key: one[key] for key in one if key != "type"} for one in forms]}
 
 
 def _object(node: Schema, around: FieldContext) -> Schema:

@@ -20,7 +20,7 @@ MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
 
 _N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\d| ?k\b)"
-_TO = r"\s*(?:-|to|and|~|\.{2,3})\s*"
+_TO = r"\s*(?:-|(?:up )?to|through|and|~|\.{2,3})\s*"
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
 _COUNT_WORDS = {"single": 1, **{word: number for number, word in enumerate(_WORDS, 1)}}
@@ -77,7 +77,7 @@ _LENGTHS = _Rules(
 _RANGES = _Rules(
     ("minimum", "maximum"),
     both=(
-        rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s\b)?{_TO}{_N}",
+        rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s(?:ec(?:onds?)?)?\b)?{_TO}{_N}",
         rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
         rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
         rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
@@ -111,14 +111,18 @@ _ITEMS = _Rules(
 _STEP = (
     rf"(?:\bstep(?: size)?(?: of| is)?\s*[:=]?\s*|(?:steps|increments|multiples?) of |divisible by ){_N}",
 )
-_ALONE = rf"(?<![\d.~-])(?<![-~]\s)(?<!to\s)(?<!and\s)(?<![\[(=:])(?<![:=]\s)(?<!min\s)(?<!minimum\s)(?<!least\s)-1(?![\d.:]|{_TO}-?\d)"
-_SPECIAL = (
-    rf"({_ALONE})",
-    r"(?:\buse|\bset(?: it)? to|\bor|\bpass|\bif|\bwhen)\s+(0)\b(?!\s*-?\s*\d)",
-    r"(?<![\d.-])(0)\s*(?:for|means?|=|is|lets?|enables?|selects?|stands for|indicates?|represents?|:|\()(?:\s|(?<=\())",
+# What -1 may be an end of; anywhere else it has a meaning of its own, and the words around it are no part of a range.
+_SPAN = re.compile(
+    rf"{_N}\s*(?:-|to|~|\.{{2,3}})\s*{_N}|\bbetween {_N} and {_N}|\[\s*{_N}\s*,\s*{_N}\s*\]|(?:<|>|≤|≥)=?\s*-1|-1\s*(?:<|≤)"
+    rf"|\b(?:min(?:imum)?|max(?:imum)?|least|than|from|not|not be|except)\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1"
 )
 _ASIDE = re.compile(
-    rf"(?:, )?(?:\b(?:or|either|and|set(?: to)?|use)\b ?)*{_ALONE}(?: ?\([^)]*\))?(?: means [^,;]*)?(?: ?, ?| or\b)? ?"
+    r"(?:[,(|;/] ?)?(?:(?:\b(?:or|either|and|set|use|pass|equals?|values?|of|the|a|an|it|to|be|in|is|can|may|also|must)\b|[\u4e00-\u9fff]{1,8})[: ]*){0,6}"
+    r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d)(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
+)
+_ZERO = (
+    r"(?:\buse|\bset(?: it)? to|\bor|\bpass|\bif|\bwhen)\s+(0)\b(?!\s*-?\s*\d)",
+    r"(?<![\d.-])(0)\s*(?:for|means?|=|is|lets?|enables?|selects?|stands for|indicates?|represents?|:|\()(?:\s|(?<=\())",
 )
 _MARKUP = re.compile(r"[`*_]{1,3}(?=\S)|(?<=\S)[`*_]{1,3}(?=[\s.,;:)]|$)")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
@@ -142,6 +146,7 @@ _BARE = re.compile(
 )
 _BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE)
 _END = re.compile(r"\.(?:\s|$)|\n|;|\u3002|\uff1b|[,\uff0c]\s*(?:默认|default\b)", re.IGNORECASE)
+_INTERVAL = re.compile(r"\d{1,3}(?:-|~|\.\.)\d{1,4}")
 _OPEN = re.compile(r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE)
 _NUMBERS = re.compile(
     r"\b(?:options?|allowed|supported|supports?(?: only)?|only|values?|duration|fps|either)(?: is| are)?[:.,]?\s{1,3}"
@@ -179,7 +184,7 @@ _CHINESE_WORDS = (
     (r"最[短小](?=\s*\d)", " at least "),
     (rf"(?<!\d){_AMOUNT}\s*个?(?:英文|中文)?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
     (r"必须(?:是|为|在)", " must be "), (r"(?:总|合计|共计|总共)", " total "), (r"(?:建议|推荐)", " recommended "),
-    (r"介于", " between "), (rf"{_AMOUNT}\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
+    (r"介于", " between "), (rf"{_AMOUNT}\s*秒?\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
     (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "), (r"(?<=\d)\s*像素", " pixels "),
 )  # fmt: skip
 _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
@@ -194,15 +199,16 @@ def claims_in(prose: str) -> Mapping[str, Any]:
     """
     text = sentences(prose)
     clauses = [_of_each(sentence) for sentence in text]
+    apart = [_without_special(sentence) for sentence in text]
     each = _widest(_LENGTHS, [of_each for _, of_each in clauses])
     default = _DEFAULT.search(prose[:MOST_CHARACTERS])
     found = {
         **_widest(_LENGTHS, text),
-        **_widest(_RANGES, [_ASIDE.sub(" ", one).strip() for one in text]),
+        **_widest(_RANGES, [rest for rest, _ in apart]),
         **_widest(_ITEMS, [of_all for of_all, _ in clauses]),
         **{f"each{key}": value for key, value in each.items()},
         "multipleOf": next((step for step in _numbers(_STEP, text) if step > 0), None),
-        "special": next(iter(_numbers(_SPECIAL, text)), None),
+        "special": next((value for _, value in apart if value is not None), None),
         "enum": _choices(in_english(prose[:MOST_CHARACTERS])) or None,
         "seconds": "second" in prose.lower() or None,
         "said": default[1].rstrip(".:") if default else None,
@@ -228,6 +234,17 @@ def _widest(rules: _Rules, text: list[str]) -> dict[str, float]:
     return {} if len(ends) == 2 and min(least) > max(most) else ends
 
 
+def _without_special(sentence: str) -> tuple[str, float | None]:
+    """The rest of a sentence, and -1 or 0 where it has a meaning of its own in it, like "random"."""
+    # What a range holds is masked by as many marks.
+    masked = _SPAN.sub(lambda found: "#" * len(found[0]), sentence)
+    aside = _ASIDE.search(masked)
+    if aside is None:
+        return sentence, next(iter(_numbers(_ZERO, [sentence])), None)
+    rest = f"{sentence[: aside.start()]} {sentence[aside.end() :]}"
+    return " ".join(rest.split()).replace(" )", ")").strip(" ,|"), -1
+
+
 def _choices(text: str) -> tuple[str, ...]:
     """The values that a sentence or a list of bullets gives as all there are; empty where none does."""
     numbers = _NUMBERS.search(text)
@@ -241,7 +258,7 @@ def _choices(text: str) -> tuple[str, ...]:
         if _OPEN.search(listing):
             continue
         found = _distinct(_QUOTED.findall(listing)) or _bare(listing)
-        if len(found) > 1:
+        if len(found) > 1 and not any(map(_INTERVAL.fullmatch, found)):
             return found
     return bullets if len(bullets) > 1 else ()
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kiejobs.importer.openapi import Note, Schema
 
 _FROM_PROSE = "from the page's prose"
+_WHOLE = re.compile(r"-1|\d+")
 _ENDS = {
     "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"), "number": ("minimum", "maximum"),
 }  # fmt: skip
@@ -38,13 +39,13 @@ _BARS = re.compile(
 
 def add_stated(form: Schema, prose: str, shown: Sequence[Any], note: Note) -> None:
     """Changes `form`. `shown` are values that the page shows for the field."""
-    kind = form.get("type")
+    kind = None if "anyOf" in form else form.get("type")  # the schema says it all
     claims = claims_in(prose)
     stated: list[str] = []
     values = [one for one in [*shown, form.get("default")] if one not in (None, "", [])]
     for limits in _limits(form, kind, claims, values, note):
         stated += _added(form, limits, values, note)
-    if kind == "string" and values and all(str(one).isdecimal() for one in values):
+    if kind == "string" and values and all(_WHOLE.fullmatch(str(one)) for one in values):
         stated += _added(form, _counted(form, claims), values, note)
     stated += _asides(form, kind, claims, note)
     if stated:
@@ -90,7 +91,7 @@ def _limits(
     if kind in {"integer", "number"}:
         numbers, step = _numbers(form, claims, note), claims.get("multipleOf")
         is_known = step is None or "multipleOf" in form or (kind == "integer" and step == 1)
-        return [numbers, {} if is_known else multiple(step, note), _listed(form, kind, claims)]
+        return [numbers, {} if is_known else multiple(step or 1, note), _listed(form, kind, claims)]
     return []
 
 
@@ -145,7 +146,7 @@ def _listed(form: Schema, kind: str, claims: Mapping[str, Any]) -> Schema:
 def _asides(form: Schema, kind: Any, claims: Mapping[str, Any], note: Note) -> list[str]:
     """What limits nothing, and is good to know."""
     found: list[str] = []
-    digits = all(str(value).isdecimal() for value in form.get("enum", ["x"]))
+    digits = all(_WHOLE.fullmatch(str(value)) for value in form.get("enum", ["x"]))
     if (kind in {"integer", "number"} or digits) and claims.get("seconds"):
         found.append(IN_SECONDS)
     step = claims.get("multipleOf")

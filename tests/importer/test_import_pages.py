@@ -545,6 +545,27 @@ def test_a_default_format_that_is_no_text_asks_for_no_format(odd: Any) -> None:
     assert made.schema["x-kiejobs-output"]["extension"] == ".png"
 
 
+def test_a_choice_of_one_type_has_it() -> None:
+    choices = [{"type": "integer", "const": -1}, {"type": "integer", "minimum": 4, "maximum": 15}]
+    text = "How long. Between 4 and 15, or -1."
+    document = small({"const": "moss/1"}, seconds={"oneOf": choices, "description": text, "default": "-1"})
+    seconds = read(document).models[0].schema["properties"]["input"]["properties"]["seconds"]
+    assert seconds["type"] == "integer"
+    assert seconds["anyOf"] == [{"enum": [-1]}, {"minimum": 4, "maximum": 15}]
+    assert seconds["default"] == -1
+
+
+def test_an_example_that_is_no_list_ends_nothing() -> None:
+    words = {
+        "type": "array",
+        "items": {"type": "string"},
+        "example": 5,
+        "description": "Each up to 9 characters",
+    }
+    (made,) = read(small({"const": "moss/1"}, words=words)).models
+    assert made.schema["properties"]["input"]["properties"]["words"]["items"]["maxLength"] == 9
+
+
 def test_null_is_no_type() -> None:
     document = small({"const": "moss/1"}, nothing={"type": "null"})
     (made,) = read_page("moss", json.dumps(document), imported="2026-01-01").models

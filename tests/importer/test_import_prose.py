@@ -82,6 +82,13 @@ def test_lengths(prose: str, least: int | None, most: int | None) -> None:
         ("Must be -1 or in 4..15", 4, 15),
         ("4 到 15 秒\uff0c也可传 -1", 4, 15),
         ("-1 to 1", -1, 1),
+        ("Range: 4 to 15, or -1.", 4, 15),
+        ("How long, in seconds. 4 to 15, or set to -1 for automatic", 4, 15),
+        ("Range: -1 or 4 to 15.", 4, 15),
+        ("Between 4 and 15 (or -1 for auto)", 4, 15),
+        ("4 \N{EM DASH} 15, -1 auto", 4, 15),
+        ("4 秒至 15 秒\uff0c或 -1\u3002", 4, 15),
+        ("Video length, 4 through 15 seconds", 4, 15),
     ],
 )
 def test_ranges(prose: str, least: float | None, most: float | None) -> None:
@@ -164,6 +171,14 @@ def test_steps(prose: str, step: float | None) -> None:
         ("-1 enables chance", -1),
         ("4 到 15 秒\uff0c-1 表示自动", -1),
         ("Between 1 and 9", None),
+        ("Range: 4 to 15, or -1.", -1),
+        ("4-15. Set to -1 for automatic", -1),
+        ("4 ~ 15 (-1 = auto)", -1),
+        ("Values: -1, 4-15", -1),
+        ("取值 4 到 15\uff0c设为-1时自动", -1),
+        ("Greater than -1", None),
+        ("[-1, 9]", None),
+        ("Between -1 and 9", None),
     ],
 )
 def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> None:
@@ -192,6 +207,7 @@ def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> No
         ("可选值\uff1a720p、1080p", ("720p", "1080p")),
         ("仅支持 5 秒、10 秒", ("5", "10")),
         ("取值\uff1astd 或 pro", ("std", "pro")),
+        ("Values: -1, 4-15", ()),
         ("支持中文、英文", ()),
     ],
 )
