@@ -63,19 +63,16 @@ _FACTS = {
 }
 
 
-def points_at_file(name: str, form: Schema, prose: str, shown: Iterable[Any]) -> bool:
-    """Is the field the address of a file, or a list of such? `shown` are values that a page shows."""
-    if _CALLED_BACK.search(name):
-        return False
-    item = form.get("items", {}) if form.get("type") == "array" else form
-    if not isinstance(item, dict) or item.get("type") != "string" or "enum" in item:
-        return False
-    if item.get("format") == "uri" or _URL_NAME.search(name):
-        return True
+def points_at_file(name: str, prose: str, shown: Iterable[Any]) -> bool | None:
+    """Is the field the address of a file, or a list of such? None where nothing says so; `shown` are values that a page
+    shows.
+    """
+    if _CALLED_BACK.search(name) or _URL_NAME.search(name):
+        return _CALLED_BACK.search(name) is None
     values = [one for value in shown for one in (value if isinstance(value, list) else [value])]
     addressed = any(isinstance(one, str) and _HTTP.match(one) for one in values)
     is_meant = bool(_URL_PROSE.search(prose)) and (addressed or kind_of(name, prose) is not None)
-    return is_meant or (addressed and bool(media_types(prose)))
+    return is_meant or (addressed and bool(media_types(prose))) or None
 
 
 def file_rule(name: str, prose: str, around: str) -> Schema:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.wording import show
-from kiejobs.core.models.descriptions import field_description
 from kiejobs.core.models.spec import coerce
+from kiejobs.importer.facts import fits
 from kiejobs.importer.openapi import mapping
-from kiejobs.importer.types import fits
+from kiejobs.importer.settle import with_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,9 +58,7 @@ def _completed(first: ImportedModel, other: ImportedModel, page: str) -> Importe
         taken: list[str] = []
         made = _field(form, mapping(others["properties"].get(name)), shown, taken.append)
         if made != form:
-            description = field_description(made)
-            words = {"title": made["title"], **({"description": description} if description else {})}
-            fields[name] = {**words, **made, **words}
+            fields[name] = with_words(name, made)
         notes += [f"{name}: {page} {text}" for text in taken]
     properties = {**first.schema["properties"], "input": {**input_, "properties": fields}}
     sources = [*first.schema["x-kiejobs-source"], {**other.schema["x-kiejobs-source"][0]}]

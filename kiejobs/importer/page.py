@@ -19,8 +19,11 @@ from kiejobs.core.document.checked import formats
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.descriptions import model_description, model_title
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.field import FieldContext, conditions, fields_of, one_shape
+from kiejobs.importer.facts import facts_of
 from kiejobs.importer.openapi import by_name, fields_in, mapping, requests_of
+from kiejobs.importer.prose import is_chinese
+from kiejobs.importer.settle import Settled
+from kiejobs.importer.shapes import one_shape
 from kiejobs.importer.text import documents_of
 
 if TYPE_CHECKING:
@@ -62,7 +65,6 @@ _SHOWN = {
 }  # fmt: skip
 
 
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _RESULT = re.compile(r"resultJson[^{\[]{1,200}?(?=\{)")
 _ADDRESSES = re.compile(r"https?://|[uU]rls?\"")
 
@@ -123,11 +125,11 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     """The model, or why there is none. Raises RecursionError."""
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
-    around = FieldContext(request.examples, request.prose, notes.append)
-    fields, required = fields_of(node, around)
+    settled = Settled(facts_of(node, request.examples, request.prose), notes.append)
+    fields, required, more = settled.request()
     if not fields:
         return "its `input` has no fields"
-    rules += conditions(node, required, fields)
+    rules += more
     output, guess = _output_of(request, fields)
     notes += [guess] if guess else []
     schema = _schema(request.model, fields, required, rules, output)
@@ -140,8 +142,7 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     notes += _against_examples(schema, request.examples)
     told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
     words = " ".join(str(mapping(one).get("description", "")) for one in fields_in(request.input).values())
-    chinese = len(_CHINESE.findall(words)) * 4 > len(words)
-    return ImportedModel(request.model, schema, tuple(told), request.examples, chinese)
+    return ImportedModel(request.model, schema, tuple(told), request.examples, is_chinese(words))
 
 
 def _schema(model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema) -> Schema:

@@ -13,8 +13,12 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kiejobs.importer.openapi import by_name, items_in
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from kiejobs.importer.openapi import Schema
 
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
@@ -154,6 +158,24 @@ _NUMBERS = re.compile(
     r"(?=\s{0,3}(?:seconds?\b|fps\b|frames\b|[.;)]|$))",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"(?<=[.!?;])\s+|\n\s*\n|\n\s*[-*]|;|\u3002")
+_TIES = re.compile(
+    r"\b(?:only|not|cannot|can't|without|with|requires?|required|either|when|if|unless|exclusive|"
+    r"unsupported|at least one|instead)\b|不|仅|必须|同时|至少|需"
+)
+_BARS = re.compile(
+    r"\b(?:not (?:be )?(?:supported?|available|allowed|made|work)|unsupported|requires?|"
+    r"only (?:supported|available|allowed|works?|for|when|with|at|in))\b|不支持|不能|仅支持|仅在"
+)
+_CALLED = re.compile(
+    r".{0,300}?(?:(?=\brequired field|\(required\)|必填)(.)|\boptional field|\(optional\)|[(\uff08]可选[)\uff09])",
+    re.IGNORECASE | re.DOTALL,
+)
+_WHEN = re.compile(
+    r"\b(?:takes? effect|effective|used|required|applies|valid|needed) (?:only )?(?:when|if) [`'\"]?(\w{1,60})[`'\"]?"
+    r" (?:is|=|equals)(?: set to)? ?[`'\"]?([\w.:-]{1,40}[\w])",
+    re.IGNORECASE,
+)
 _DEFAULT = re.compile(
     rf"(?:\bdefaults? to|\bdefault(?: value)?(?: is|:| :)|默认值?(?:为|[:\uff1a])?)\s*[`'\"\u201c]?({_WORD})", re.IGNORECASE
 )  # fmt: skip
@@ -188,6 +210,7 @@ _CHINESE_WORDS = (
     (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "), (r"(?<=\d)\s*像素", " pixels "),
 )  # fmt: skip
 _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
 _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
 
 
@@ -195,13 +218,15 @@ _CHINESE_COUNT = re.compile(rf"(?<=\d){_COUNTED}")
 def claims_in(prose: str) -> Mapping[str, Any]:
     """Keywords with their values. Besides those of JSON Schema: `special`, a value with a meaning of its own;
     `eachminLength` and `eachmaxLength`, of each text of a list; `said`, what the API takes for a field that is left out;
-    `seconds`, where it speaks of them.
+    `seconds`, where it speaks of them; `called`, whether it calls the field required; `when`, the field and the value
+    with which it is.
     """
     text = sentences(prose)
     clauses = [_of_each(sentence) for sentence in text]
     apart = [_without_special(sentence) for sentence in text]
     each = _widest(_LENGTHS, [of_each for _, of_each in clauses])
-    default = _DEFAULT.search(prose[:MOST_CHARACTERS])
+    default, when = _DEFAULT.search(prose[:MOST_CHARACTERS]), _WHEN.search(prose)
+    called = _CALLED.match(prose)
     found = {
         **_widest(_LENGTHS, text),
         **_widest(_RANGES, [rest for rest, _ in apart]),
@@ -212,6 +237,8 @@ def claims_in(prose: str) -> Mapping[str, Any]:
         "enum": _choices(in_english(prose[:MOST_CHARACTERS])) or None,
         "seconds": "second" in prose.lower() or None,
         "said": default[1].rstrip(".:") if default else None,
+        "called": bool(called[1]) if called else None,
+        "when": (when[1], when[2]) if when else None,
     }
     return {key: value for key, value in found.items() if value is not None}
 
@@ -304,6 +331,10 @@ def plain_prose(prose: str) -> str:
     return _THOUSANDS.sub("", text)
 
 
+def is_chinese(text: str) -> bool:
+    return len(_HAN.findall(text)) * 4 > len(text)
+
+
 def in_english(prose: str) -> str:
     """With the Chinese words of limits, counts and units replaced; the rest says nothing to anyone here."""
     if not _CHINESE.search(prose):
@@ -328,3 +359,31 @@ def _pairs(patterns: tuple[str, ...], sentence: str) -> list[tuple[float, float]
 
 def _number(text: str) -> float:
     return _COUNT_WORDS.get(text) or (float(text) if "." in text else int(text))
+
+
+def ties_in(given: Schema) -> list[tuple[str, list[str]]]:
+    """Each field whose prose speaks of others in a condition, or bars a value of them; with those."""
+    fields = {name: one for name, one in by_name(given).items() if name and isinstance(one, dict)}
+    found = []
+    for name, one in fields.items():
+        prose = str(one.get("description") or "")[:MOST_CHARACTERS]
+        sentences = [part for part in _PARTS.split(prose) if _TIES.search(part.lower())]
+        bars = " ".join(plain_prose(part).lower() for part in sentences if _BARS.search(part.lower()))
+        spoken = [one for one in fields if any(one in part and _speaks_of(part, one) for part in sentences)]
+        values = {other: _listed_values(fields[other]) - _listed_values(one) for other in fields}
+        barred = [one for one in fields if any(re.search(rf"\b{re.escape(v)}\b", bars) for v in values[one])]
+        others = [other for other in fields if other != name and other in {*spoken, *barred}]
+        if others:
+            found.append((name, others))
+    return found
+
+
+def _speaks_of(sentence: str, name: str) -> bool:
+    """A name of several words, or one in quotes: `prompt` alone is a word like any other."""
+    quote = "" if "_" in name else "[`'\"\u201c\u201d]"
+    return re.search(rf"{quote}(?<![\w./-]){re.escape(name)}(?![\w/]){quote}", sentence) is not None
+
+
+def _listed_values(form: Schema) -> set[str]:
+    texts = [one.lower() for one in items_in(form.get("enum"))[:50] if isinstance(one, str)]
+    return {one for one in texts if len(one) > 2 and any(map(str.isdigit, one))}

@@ -1,6 +1,8 @@
-"""Types, choices, listed values, limits and defaults of one field, without the habits of page makers.
+"""What a page claims of its fields: each read once, into one list of facts.
 
-In: a schema as it is on a page. Out: the same in JSON Schema 2020-12, and notes. Touches nothing.
+In: the schema of an input, references written out; inputs that the page shows; its general words. Out: `FieldFact`s in
+the page's order, from the schema's keywords without the habits of page makers, from prose, from examples. Touches
+nothing. Where facts of one field differ, `settle` decides.
 
 A listed value of the wrong type is read in the field's type where there is one way to; where there is none,
 the list says the type. null is never sent, so it is no type and no value. What can't be a limit is left out.
@@ -9,23 +11,35 @@ the list says the type. null is never sent, so it is no type and no value. What 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jsonschema import Draft202012Validator
 
 from kiejobs.core.document.checked import formats
 from kiejobs.core.document.tree import MAX_EXACT_INT
-from kiejobs.core.document.wording import show
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
-from kiejobs.importer.openapi import items_in, mapping, values_in
+from kiejobs.importer.files import file_rule, points_at_file
+from kiejobs.importer.openapi import by_name, items_in, mapping, names_in, values_in
+from kiejobs.importer.prose import claims_in, is_chinese, ties_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kiejobs.importer.openapi import Note, Schema
 
+Path: TypeAlias = tuple[str, ...]
+"""From the input on: names, `[]` for an item of a list, `|0` for a choice, `*` for any value of an object."""
+
+MOST_DEPTH = 8
+MOST_FIELDS = 300
 MOST_VALUES = 5_000
 MOST_CHOICES = 20
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,99}")
+_URIS = frozenset({"uri", "url", "uri-reference", "iri"})
+_NOTHING_SAID = "nothing says what it takes, so anything is let through"
 _TYPES = {
     "string": "string", "str": "string", "text": "string", "file": "string", "uri": "string",
     "url": "string", "date": "string", "integer": "integer", "int": "integer", "long": "integer",
@@ -43,6 +57,128 @@ _BOUNDS = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 _NUMBERS = {
     "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"), "integer": _BOUNDS, "number": _BOUNDS,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FieldFact:
+    """One claim of one field. `key` is a keyword of JSON Schema, or what else `claims_in` finds. `source` is schema,
+    example, English or Chinese (prose), or note, for words to the one who imports. `properties`, `items`, `anyOf` and
+    `additionalProperties` have the next step of the path to what is within.
+    """
+
+    path: Path
+    key: str
+    value: Any
+    source: str = "schema"
+
+
+def facts_of(input_: Schema, examples: Sequence[Schema], about: str) -> list[FieldFact]:
+    """Everything that the page claims. `about` is what it says of files in general."""
+    reader = _Reader(about)
+    reader.facts += [FieldFact((), "example", one, "example") for one in examples]
+    reader.fields((), input_, examples)
+    return reader.facts
+
+
+class _Reader:
+    """Walks through the fields, and what is within them."""
+
+    def __init__(self, about: str) -> None:
+        self.facts: list[FieldFact] = []
+        self._about = about
+
+    def _says(self, path: Path, source: str = "schema", **claims: Any) -> None:
+        self.facts += [FieldFact(path, key, value, source) for key, value in claims.items()]
+
+    def _note(self, path: Path) -> Note:
+        return lambda text: self._says(path, "note", note=text)
+
+    def fields(self, path: Path, node: Schema, shown: Sequence[Any]) -> bool:
+        """Are there any?"""
+        note, objects, known = self._note(path), [by_name(value) for value in shown], dict[str, Any]()
+        for raw, inner in list(mapping(node.get("properties")).items())[:MOST_FIELDS]:
+            name = str(raw).strip()
+            if _may_be(name, raw, inner, known, note):
+                known[name] = inner
+                self._says(path, properties=name)
+                self._field((*path, name), name, inner, [one[name] for one in objects if name in one])
+        for name, others in ties_in(mapping(node.get("properties"))):
+            ties = f"{name[:80]}: prose ties it to {', '.join(others)[:200]}"
+            note(f"{ties}; a rule between fields is for you to write")
+        flagged = [name for name, inner in known.items() if mapping(inner).get("required") is True]
+        for name in dict.fromkeys([*names_in(node.get("required")), *flagged]):
+            self._says(path, required=name)
+        return bool(known)
+
+    def _field(self, path: Path, name: str, node: Any, shown: Sequence[Any]) -> None:
+        if not isinstance(node, dict) or len(path) > MOST_DEPTH:
+            self._note(path)(_NOTHING_SAID)
+            return
+        shown = [*shown, *items_in(node.get("examples"))[:20]]
+        shown += [node["example"]] if "example" in node else []
+        for one in shown:
+            self._says(path, "example", example=one)
+        plain, choices = choices_of(node, self._note(path))
+        for number, one in enumerate(choices):
+            self._says(path, anyOf=f"|{number}")
+            self._field((*path, f"|{number}"), name, one, [])
+        if not choices:
+            self._keywords(path, name, plain, shown)
+        for key in ("default", "deprecated"):
+            if node.get(key) is not None:
+                self._says(path, **{key: node[key]})
+        self._prose(path, name, node, shown)
+
+    def _keywords(self, path: Path, name: str, node: Schema, shown: Sequence[Any]) -> None:
+        """Type, values, limits, and what is within."""
+        note = self._note(path)
+        values, kind = values_of(node, type_of(node, note), note)
+        if kind is not None:
+            self._says(path, type=kind)
+        elif not values:
+            note(_NOTHING_SAID)
+        if kind == "string" and str(node.get("format")) in _URIS:
+            self._says(path, format="uri")
+        if values:
+            self._says(path, enum=values)
+        self._says(path, **limits_of(node, kind, note))
+        if kind == "array" and isinstance(node.get("items"), dict):
+            self._says(path, items="[]")
+            items = [item for value in shown for item in items_in(value)[:50]]
+            self._field((*path, "[]"), name, node["items"], items)
+        elif kind == "array":
+            note("nothing says what its items are, so anything is let through")
+        if kind == "object" and not self.fields(path, node, shown):
+            values_form = mapping(node.get("additionalProperties"))
+            if values_form:
+                self._says(path, additionalProperties="*")
+                self._field((*path, "*"), "value", values_form, [])
+            else:
+                note("nothing says which keys it takes, so any are let through")
+
+    def _prose(self, path: Path, name: str, node: Schema, shown: Sequence[Any]) -> None:
+        texts = [one.get("description") for one in (node, mapping(node.get("items")))]
+        words = [text for text in texts if isinstance(text, str)]
+        prose = "\n".join(words)
+        language = "Chinese" if is_chinese(prose) else "English"
+        # What describes an item limits the item; the list only where nothing else describes it.
+        self._says(path, language, **claims_in(words[0] if words else ""))
+        file, address = file_rule(name, prose, self._about), points_at_file(name, prose, shown)
+        self._says(path, language, file=file, address=address)
+
+
+def _may_be(name: str, raw: Any, inner: Any, known: Schema, note: Note) -> bool:
+    if not _NAME.fullmatch(name):
+        note(f"`{name[:80]}` can't be the name of a field; left out")
+    elif mapping(inner).get("readOnly") is True:
+        note(f"{name}: only answers have it; left out")
+    elif name in known:
+        note(f"{name}: here twice; the first counts")
+    else:
+        if name != raw:
+            note(f"{name}: the page writes its name with blanks around it")
+        return True
+    return False
 
 
 def type_of(node: Schema, note: Note) -> str | None:
@@ -199,25 +335,6 @@ def _type_by_type(node: Schema) -> tuple[Schema, list[Schema]]:
         return ({**node, "type": several[0]} if several else node), []
     bare = {key: value for key, value in node.items() if key != "default"}
     return node, [{**bare, "type": one} for one in several[:MOST_CHOICES]]
-
-
-def default_of(form: Schema, given: Any, note: Note) -> Schema:
-    if given is None:
-        return {}
-    value = coerce(form, given)
-    if value in ("", [], {}):
-        note("its default is empty; where a job file is silent it is left out")
-        return {}
-    if fits(form, value):
-        if value != given or type(value) is not type(given):
-            note(f"its default {show(given)} is read as {show(value)}")
-        return {"default": value}
-    same = [one for one in form.get("enum", ()) if str(one).lower() == str(value).lower()]
-    if len(same) != 1:
-        note(f"its default {show(given)} is none that the field takes; nothing is sent for it")
-        return {}
-    note(f"its default {show(given)} is listed as {show(same[0])}, and so it is sent")
-    return {"default": same[0]}
 
 
 def fits(form: Schema, value: Any) -> bool:
