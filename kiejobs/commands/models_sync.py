@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -95,14 +96,11 @@ def models_sync(
         _confirm(view, screen, yes=yes)
         view.written.extend(write_schema(space.root, model, schema) for model, schema in schemas.items())
         view.written.extend([] if text is None else [write_prices(space.root, text)])
-    if check:
-        kept.finish()
-    else:
-        kept.forget()
+    (kept.finish if check else kept.forget)()
     if view.written and not yes and screen.form == "text":
         screen.say(f"wrote {plural(len(view.written), 'file')}")
     else:
-        screen.answer(sync_document, sync_text, view)
+        screen.answer(sync_document, partial(sync_text, full=screen.verbose), view)
     if view.problems or (check and view.left):
         return ExitCode.SOME_FAILED
     return ExitCode.CHANGES_PENDING if check and view.is_news else ExitCode.DONE
@@ -112,7 +110,7 @@ def _confirm(view: SyncView, screen: Screen, *, yes: bool) -> None:
     """Raises Cancelled where the answer is no, UsageProblem where there is no terminal."""
     if yes:
         return
-    screen.say(sync_text(view, color=screen.color_err))
+    screen.say(sync_text(view, color=screen.color_err, full=screen.verbose))
     if screen.ask is None:
         raise UsageProblem("no terminal to confirm on", hint="add --yes, or --check to write nothing")
     if not screen.ask("Write these schemas and prices into the project?"):

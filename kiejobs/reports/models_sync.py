@@ -94,13 +94,14 @@ class SyncView:
         )
 
 
-def sync_text(view: SyncView, *, color: bool = False) -> str:
-    """Models, prices, job files, what is wrong; then a line that counts."""
+def sync_text(view: SyncView, *, color: bool = False, full: bool = False) -> str:
+    """Models, prices, job files, what is wrong; then a line that counts. `full`: all notes."""
     paint = Paint(color)
     blocks = [list(model_lines(one, paint)) for one in view.models if one.status not in {"unchanged", "new"}]
     fresh = [one.model for one in view.models if one.status == "new"]
     blocks += _section("New here", _names(fresh), paint)
-    blocks += _section("Notes", _cut([_note(*one) for one in _notes(view.models).items()]), paint)
+    notes = [_note(*one) for one in _notes(view.models).items()]
+    blocks += _section("Notes", notes if full else _cut(notes), paint)
     blocks += _section("Prices", [line for one in view.prices for line in _price(one, paint)], paint)
     blocks += _section("Job files", [line for one in view.files for line in _file(one, paint)], paint)
     never = [one for one in view.gone if one not in view.left]

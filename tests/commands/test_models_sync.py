@@ -351,6 +351,9 @@ def test_how_a_document_was_read_is_shown(stage: Stage) -> None:
     assert notes[said] == [ID, "acme/clip-2"]
     assert any("own" in note for note in notes), "what is left out is named"
     assert f"\n  {ID}, acme/clip-2: {said}\n" in stage.text("--check").out
+    stage.vendor.sells({f"f{number}": odd["mode"] for number in range(30)})
+    assert "\n    and 13 more\n" in stage.text("--check").out
+    assert "f29: its default" in stage.text("--check", "-v").out
 
 
 def test_a_model_that_is_listed_again_is_not_retired_any_more(stage: Stage) -> None:
