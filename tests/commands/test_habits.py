@@ -82,6 +82,10 @@ def test_a_folder_of_job_files_is_planned_with_one_total(shell: Shell) -> None:
     assert "espresso: 2 jobs to buy for 32 credits ($0.16)" in planned.out
     assert "tea: 1 job to buy for 16 credits ($0.08)" in planned.out
     assert "2 job files: 3 jobs to buy for 48 credits ($0.24)" in planned.out
+    document = shell("kiejobs plan jobfiles/ --json").json
+    assert [plan["campaign"] for plan in document["plans"]] == ["espresso", "tea"]
+    assert (document["totals"]["jobs"], document["totals"]["credits"]) == (3, "48")
+    assert document["digest"] in planned.out, "what is approved is the digest over all"
 
 
 def test_they_are_bought_in_the_order_in_which_they_are_named_under_one_budget(shell: Shell) -> None:

@@ -125,7 +125,7 @@ def test_status_takes_several_files_and_folders(bench: Bench) -> None:
     assert several.out.startswith("espresso: 1 run at ")
     assert "\nother: no runs " in several.out
     assert "2 campaigns together: 28 succeeded; 1,120 credits spent or held" in several.out
-    first, second = bench.do("--json", "status", "espresso.yaml", "other.yaml").json
+    first, second = bench.do("--json", "status", "espresso.yaml", "other.yaml").json["statuses"]
     assert (first["campaign"], second["campaign"]) == ("espresso", "other")
     assert first["counts"]["succeeded"] == 28
     assert (second["counts"]["succeeded"], second["runs"]) == (0, [])
