@@ -181,7 +181,7 @@ def _passed_over(unanswered: Unanswered, what: str, said: _Said) -> Unanswered |
 def _stopped(unanswered: Unanswered, what: str) -> SpendingStopped | UsageProblem:
     if unanswered.code in _KEY and not unanswered.by_edge:
         return SpendingStopped(_words(unanswered, what), hint="check KIE_API_KEY")
-    hint = "`kiejobs models sync` goes on where it was: answers are kept for a day"
+    hint = "`kiejobs models sync` continues where it stopped: answers are kept for a day"
     return UsageProblem(_words(unanswered, what), hint=hint)
 
 

@@ -397,7 +397,7 @@ def test_too_many_questions_are_asked_again_and_then_kept_for_the_next_time(stag
     ran = stage.sync("--check")
     assert ran.code == 2
     assert "the API answers 429: Too many requests" in ran.err
-    assert "goes on where it was" in ran.err
+    assert "continues where it stopped" in ran.err
     asked = len(stage.vendor.asked)
     assert stage.sync("--check").code == 3
     assert stage.vendor.asked[asked:] == [

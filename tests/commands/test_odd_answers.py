@@ -157,7 +157,7 @@ def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
         ("401_said", 5, "Check KIE_API_KEY", "Top up"),
         ("402", 5, "Top up the account", "KIE_API_KEY"),
         ("402_as_500", 5, "Top up the account", "KIE_API_KEY"),
-        ("433", 5, "topping up the account does not help", "Top up"),
+        ("433", 5, "Topping up the account does not help", "Top up"),
         ("404", 1, "no such endpoint or model: check --base-url and `model`", "change the input"),
         ("422", 1, "the vendor sells no model under this name", "change the input"),
         ("422_input", 1, "change the input", "--check-assets"),
@@ -167,7 +167,7 @@ def test_a_page_of_the_edge_is_no_word_on_the_key(table: Set) -> None:
         ("500_long", 4, "`kiejobs validate jobs.yaml --check-assets`", "change the input"),
         ("501", 4, "TASK_ID", "--check-assets"),
         ("505", 1, "switched off; the input is not at fault", "change the input"),
-        ("429*99", 5, "429 something else uses up the account's rate", "for 0 s"),
+        ("429*99", 5, "429: other programs use up the account's rate limit", "for 0 s"),
         ("455*99", 5, "and --wait ends before the next try, ", "KIE_API_KEY"),
     ],
 )
@@ -187,7 +187,7 @@ def test_each_code_has_the_cure_that_helps(table: Set, fault: str, code: int, wo
     [
         ("500", "Your prompt was caught by our AI moderator", "change the input"),
         ("500", "internal error, please try again later", "the input may be fine"),
-        ("500", "the server is busy", "see why"),
+        ("500", "the server is busy", "to buy the same again:"),
         ("402", "insufficient", "top up first"),
         ("400", "Failed to fetch the image from its url", "--check-assets"),
     ],
