@@ -87,7 +87,7 @@ def models_sync(
     if known.problems().fatal:
         raise InvalidJobFile(known.problems())
     kept = KeptAnswers(space.root.path, space.origin)
-    if check and kept.complete:  # a check looks at what is said now
+    if check and kept.complete:  # a check looks at what the API answers now
         kept.forget()
     said = anyio.run(_ask, names, space, require_key(space), kept, pace, screen)
     view, schemas, prices = _compared(said, names, known, space)

@@ -547,7 +547,7 @@ def plans_json(plans: PlansView) -> str:
 
 
 def _sums_document(view: PlanView) -> dict[str, Json]:
-    """What a plan comes to."""
+    """The sums of a plan, for its document."""
     totals = view.totals
     return {
         "digest": totals.digest,
