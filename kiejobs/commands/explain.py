@@ -67,7 +67,7 @@ def explain(words: Sequence[str], wanted: JobFileOptions, where: Locations, scre
 
 def _address_and_files(words: Sequence[str]) -> tuple[str, list[str]]:
     """The address among the words, in any order; files and folders may be left out."""
-    files = [word for word in words if word == STDIN or _is_file(word)]
+    files = [word for word in words if word == STDIN or word.endswith("/") or _is_file(word)]
     addresses = [word for word in words if word not in files]
     if len(addresses) > 1:  # a word alone is an address, even if a folder has that name
         files += [one for one in addresses if Path(one).is_dir() or one.endswith((".yaml", ".yml"))]

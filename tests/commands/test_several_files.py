@@ -297,6 +297,7 @@ def test_a_line_is_explained_by_whatever_names_it_alone(bench: Bench) -> None:
     assert several.code == 2
     assert "give one address: `one/a`, `two/a`" in several.err
     assert "can't read jobfiles/3.yaml: No such file" in bench.do("explain", "a", "jobfiles/3.yaml").err
+    assert "name one address" in bench.do("explain", "jobfiles/").err
     for word in ("puor", "two/puor"):
         assert "did you mean `two/pour`?" in bench.do("explain", word, "jobfiles").err
 
