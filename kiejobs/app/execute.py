@@ -125,9 +125,11 @@ def execute(
     gc.set_threshold(100_000)  # while answers and errors come and go, garbage is worth looking for
     try:
         return anyio.run(_execute, execution, space, key, screen, all_reserved)
-    except Exception as error:
-        if isinstance(error, KiejobsError):  # a fault file that is not there, say: no run that died
-            _end_journal(execution, error.exit_code, screen)
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(
+            error, KiejobsError | KeyboardInterrupt
+        ):  # a fault file that is not there, say: no run that died
+            _end_journal(execution, getattr(error, "exit_code", ExitCode.INTERRUPTED), screen)
         with suppress(Exception):  # this machine may be gone soon, and with it what only it knows
             space.store.publish(execution.journal.run_id)
         raise
@@ -304,10 +306,9 @@ def finish(execution: Execution, end: RunEnd, space: Workspace, screen: Screen) 
         where = f"`kiejobs status{space.flag}` shows which"
         screen.say(f"a claimed task was not accepted, or is on record twice: {where}")
     text = partial(report_text, detail=screen.detail, wide=screen.wide_out, local=screen.local_out)
-    if screen.form != "json" or not (
-        screen.several and header.command == "run"
-    ):  # of several runs there is one at the end
-        screen.answer(partial(report_in, several=screen.several), text, view)
+    is_part = screen.several and header.command == "run"  # of several runs there is one document, at the end
+    if screen.form != "json" or not is_part:
+        screen.answer(lambda view: report_in([view], several=screen.several), text, view)
     if screen.outs or screen.several:
         _write_reports(view, screen)
     if header.command == "run" and end is not NOTHING_DONE:

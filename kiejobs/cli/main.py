@@ -84,15 +84,15 @@ def _says_its_last(stream: TextIO) -> bool:
 
 
 def _run() -> int:
-    # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
-    from kiejobs.cli import verbs  # noqa: F401, PLC0415
-    from kiejobs.cli.command_group import door  # noqa: PLC0415
-
-    if "_KIEJOBS_COMPLETE" in os.environ:
-        from kiejobs.cli import completion  # noqa: F401, PLC0415 - a shell asks; click hands the question on
-
     gc.set_threshold(_SELDOM)  # 100,000 jobs are made, and none is garbage before the end
     try:
+        # Imported here, so that an import error is a bug report too; the verbs hang themselves onto it.
+        from kiejobs.cli import verbs  # noqa: F401, PLC0415
+        from kiejobs.cli.command_group import door  # noqa: PLC0415
+
+        if "_KIEJOBS_COMPLETE" in os.environ:
+            from kiejobs.cli import completion  # noqa: F401, PLC0415 - a shell asks; click hands the question on
+
         answer = door.main(prog_name="kiejobs", standalone_mode=False)
     except SystemExit:
         return 0  # click's end where the reader of stdout went away (`| head`)
@@ -105,6 +105,8 @@ def _failed(error: BaseException) -> int:
     import click  # noqa: PLC0415 - behind an error
 
     from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
+
+    exec("")  # noqa: S102 - what Ctrl-C broke off may have been one (of dataclasses): Python would end by the signal
 
     if isinstance(error, click.ClickException):
         from kiejobs.cli.command_group import make_screen, with_a_hint  # noqa: PLC0415 - as above
