@@ -136,7 +136,7 @@ REPORT_FORMS = ("text", "json", "junit", "markdown")
 
 
 def reports_in(form: str, views: Sequence[RunView], *, several: bool = False, **look: Any) -> str:
-    """Reports one after the other and what they come to, with a line break at the end; JSON is one document.
+    """Reports one after the other and one total, with a line break at the end; JSON is one document.
 
     `look` is how text is to be: its `color`, `detail` and `wide`.
     """
@@ -145,15 +145,11 @@ def reports_in(form: str, views: Sequence[RunView], *, several: bool = False, **
 
     if form == "text":
         texts = [f"{report.report_text(view, **look)}\n" for view in views]
-        color = look.get("color", False)
-        return "\n".join(
-            [*texts, *([f"{report.reports_sum(views, color=color)}\n"] if len(views) > 1 else [])]
-        )
+        if len(views) > 1:
+            texts.append(f"{report.reports_sum(views, color=look.get('color', False))}\n")
+        return "\n".join(texts)
     if form == "json":
-        is_list = several or len(views) > 1
-        return (
-            f"{json_text(report.reports_document(views) if is_list else report.report_document(views[0]))}\n"
-        )
+        return f"{json_text(report.report_in(views, several=several))}\n"
     if form == "junit":
         return report.report_junit(views)
     from kiejobs.reports.markdown import report_markdown  # noqa: PLC0415 - as above

@@ -194,7 +194,7 @@ def _places(view: RunView) -> list[str]:
 
 
 def reports_document(views: Sequence[RunView]) -> dict[str, Json]:
-    """Of several, with what they come to; of a run for several campaigns a report of each."""
+    """Of several, with one total; of a run for several campaigns a report of each."""
     parts = [part for view in views for part in _by_campaign(view)]
     return {
         "format_version": FORMAT_VERSION,
@@ -230,9 +230,9 @@ def _own(bought: Iterable[Attempt]) -> dict[str, Json]:
     }
 
 
-def report_in(view: RunView, *, several: bool) -> dict[str, Json]:
-    """Alone, or in the form of several."""
-    return reports_document([view]) if several else report_document(view)
+def report_in(views: Sequence[RunView], *, several: bool = False) -> dict[str, Json]:
+    """One alone, or in the form of several."""
+    return reports_document(views) if several or len(views) > 1 else report_document(views[0])
 
 
 def report_document(view: RunView) -> dict[str, Json]:
