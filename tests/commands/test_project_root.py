@@ -88,7 +88,7 @@ def test_outside_of_git_and_without_a_project_file_the_current_folder_is_the_pro
     bench, judge = table
     file = jobs(bench)
     assert at(bench, ".", "run", file, *RUN).code == 0
-    assert at(bench, "elsewhere", "plan", f"../{file}").out.count("1 to buy") == 1
+    assert at(bench, "elsewhere", "plan", f"../{file}").out.count("1 job to buy") == 1
     assert len(judge.creates) == 1
     project(bench)
     assert DONE in at(bench, "elsewhere", "plan", f"../{file}").out
