@@ -143,6 +143,15 @@ def test_the_sandbox_sells_what_is_known(tmp_path: Path) -> None:
     assert "/api/v1/models: the API answers 401: Unauthorized" in refused.err
 
 
+def test_the_time_left_follows_the_speed_of_a_rehearsal(tmp_path: Path) -> None:
+    names = [f"acme/clip-{number}" for number in range(21)]
+    ran = Bench(tmp_path, "").do(
+        "models", "sync", *names, "--sandbox", "--speed", "1000", "--pace", "10s", "--check"
+    )
+    assert ran.code == 1
+    assert "asked about 20 of 21 models; 0 s left\n" in ran.err
+
+
 def test_what_the_sandbox_says_of_bundled_models_is_read_as_it_is_known() -> None:
     for model in sorted(model_names())[::5]:
         known = ModelFiles()[model]
