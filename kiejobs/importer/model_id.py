@@ -60,13 +60,10 @@ def model_ids(
     words = "the page names " + ", ".join(
         f"{one[:80]} ({', '.join(by)})" for one, by in [*votes.items()][:10]
     )
-    if choice is None:
-        ids, problem = (
-            (named["the question"] or _elected(listed, votes)),
-            "they disagree: choose one with --model",
-        )
-    else:
-        ids, problem = ([choice] if choice in candidates else []), f"{choice} is none of them"
+    ids = named["the question"] or _elected(listed, votes)
+    problem = "they disagree: choose one with --model"
+    if choice is not None:
+        ids, problem = [one for one in candidates if one == choice], f"{choice} is none of them"
     if not ids:
         none = "nothing states which model `model` means"
         return [], [], [f"{words}; {problem}" if candidates else none]

@@ -126,13 +126,12 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
     settled = Settled(facts_of(node, request.examples, request.prose), notes.append)
-    fields, required, more = settled.request()
+    fields, required, conditions = settled.request()
     if not fields:
         return "its `input` has no fields"
-    rules += more
     output, guess = _output_of(request, fields)
     notes += [guess] if guess else []
-    schema = _schema(request.model, fields, required, rules, output)
+    schema = _schema(request.model, fields, required, [*rules, *conditions], output)
     form = f"OpenAPI {request.version}" if request.version else "headings and tables"
     page, facts = (
         f"the vendor's page for {request.model} ({form})",

@@ -253,12 +253,10 @@ def _widest(rules: _Rules, text: list[str]) -> dict[str, float]:
         # An end in the sentence of a range is one of its ends.
         least += [low for low, _ in pairs] or _numbers(rules.least, [sentence])
         most += [high for _, high in pairs] or _numbers(rules.most, [sentence])
-    ends = {
-        key: end
-        for key, end in zip(rules.ends, (min(least, default=None), max(most, default=None)), strict=True)
-        if end is not None
-    }
-    return {} if len(ends) == 2 and min(least) > max(most) else ends
+    if least and most and min(least) > max(most):
+        return {}
+    low, high = rules.ends
+    return ({low: min(least)} if least else {}) | ({high: max(most)} if most else {})
 
 
 def _without_special(sentence: str) -> tuple[str, float | None]:

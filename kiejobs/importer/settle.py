@@ -167,17 +167,16 @@ def _default(form: Schema, given: Any, note: Note) -> Schema:
     value = coerce(form, given)
     if value in ("", [], {}):
         note("its default is empty; where a job file is silent it is left out")
-        return {}
-    if fits(form, value):
+    elif fits(form, value):
         if value != given or type(value) is not type(given):
             note(f"its default {show(given)} is read as {show(value)}")
         return {"default": value}
-    same = [one for one in form.get("enum", ()) if str(one).lower() == str(value).lower()]
-    if len(same) != 1:
+    elif len(same := [one for one in form.get("enum", ()) if str(one).lower() == str(value).lower()]) == 1:
+        note(f"its default {show(given)} is listed as {show(same[0])}, and so it is sent")
+        return {"default": same[0]}
+    else:
         note(f"its default {show(given)} is none that the field takes; nothing is sent for it")
-        return {}
-    note(f"its default {show(given)} is listed as {show(same[0])}, and so it is sent")
-    return {"default": same[0]}
+    return {}
 
 
 def _add_stated(form: Schema, claims: Mapping[str, Any], shown: Sequence[Any], note: Note) -> None:
@@ -187,8 +186,6 @@ def _add_stated(form: Schema, claims: Mapping[str, Any], shown: Sequence[Any], n
     values = [one for one in [*shown, form.get("default")] if one not in (None, "", [])]
     for limits in _limits(form, kind, claims, values, note):
         stated += _added(form, limits, values, note)
-    if kind == "string" and values and all(_WHOLE.fullmatch(str(one)) for one in values):
-        stated += _added(form, _counted(form, claims), values, note)
     stated += _asides(form, kind, claims, note)
     if stated:
         form["x-kiejobs-note"] = stated
@@ -229,7 +226,9 @@ def _limits(
             note(f"prose lists {', '.join(map(show, others[:8]))}, the schema does not; the schema counts")
         return []
     if kind == "string":
-        return [_missing(form, claims, kind, note), _listed(form, kind, claims)]
+        counts = shown and all(_WHOLE.fullmatch(str(one)) for one in shown)
+        listed = _listed(form, kind, claims) or (_counted(claims) if counts else {})
+        return [_missing(form, claims, kind, note), listed]
     if kind in {"integer", "number"}:
         numbers, step = _numbers(form, claims, note), claims.get("multipleOf")
         is_known = step is None or "multipleOf" in form or (kind == "integer" and step == 1)
@@ -266,10 +265,10 @@ def _numbers(form: Schema, claims: Mapping[str, Any], note: Note) -> Schema:
     return limits
 
 
-def _counted(form: Schema, claims: Mapping[str, Any]) -> Schema:
+def _counted(claims: Mapping[str, Any]) -> Schema:
     """The whole numbers of a range, for a field that takes numbers as text."""
     least, most, step = claims.get("minimum"), claims.get("maximum"), claims.get("multipleOf", 1)
-    if "enum" in form or least is None or most is None or least % 1 or most % 1 or step % 1:
+    if least is None or most is None or least % 1 or most % 1 or step % 1:
         return {}
     numbers = range(int(least), int(most) + 1, int(step))
     special = claims.get("special")

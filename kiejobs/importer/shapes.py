@@ -99,18 +99,16 @@ def _choice(shape: Schema, fields: Schema, always: list[str], foreign: list[str]
     }
     narrowed = {name: limits for name, limits in differs.items() if limits}
     barred = [{"required": [name]} for name in foreign if name not in own]
-    choice: Schema = {"required": required, "properties": narrowed, "not": {"anyOf": barred}}
-    given = {"required": required, "properties": narrowed, "not": barred}
-    return {key: value for key, value in choice.items() if given[key]}
+    barring = {"anyOf": barred} if barred else {}
+    choice: Schema = {"required": required, "properties": narrowed, "not": barring}
+    return {key: value for key, value in choice.items() if value}
 
 
 def _either(one: Any, other: Any) -> Any:
     """What takes whatever one of the two takes, as far as one schema can."""
     if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
         return other if isinstance(other, dict) else one
-    dropped = {"const", "enum", *_WIDER} | (
-        {"default"} if one.get("default") != other.get("default") else set()
-    )
+    dropped = {"const", "enum", *_WIDER, *(["default"] if one.get("default") != other.get("default") else [])}
     merged = {key: value for key, value in one.items() if key not in dropped}
     for name, wider in _WIDER.items():
         if is_number(one.get(name)) and is_number(other.get(name)):
