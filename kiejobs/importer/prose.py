@@ -84,7 +84,7 @@ _RANGES = _Rules(
         rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s(?:ec(?:onds?)?)?\b)?{_TO}{_N}",
         rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
         rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-        rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means)",
+        rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means| ?的)",
     ),
     least=(rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}", rf"{_N} ?(?:<=|≤)"),
     most=(rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",),
@@ -118,11 +118,11 @@ _STEP = (
 # What -1 may be an end of; anywhere else it has a meaning of its own, and the words around it are no part of a range.
 _SPAN = re.compile(
     rf"{_N}\s*(?:-|to|~|\.{{2,3}})\s*{_N}|\bbetween {_N} and {_N}|\[\s*{_N}\s*,\s*{_N}\s*\]|(?:<|>|≤|≥)=?\s*-1|-1\s*(?:<|≤)"
-    rf"|\b(?:min(?:imum)?|max(?:imum)?|least|than|from|not|not be|except)\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1"
+    rf"|\b(?:min(?:imum)?|max(?:imum)?|least|than|from|not|not be)\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1"
 )
 _ASIDE = re.compile(
     r"(?:[,(|;/] ?)?(?:(?:\b(?:or|either|and|set|use|pass|equals?|values?|of|the|a|an|it|to|be|in|is|can|may|also|must)\b|[\u4e00-\u9fff]{1,8})[: ]*){0,6}"
-    r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d)(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
+    r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d| (?:is |are )?(?:not|never|no longer|invalid|unsupported)\b)(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
 )
 _ZERO = (
     r"(?:\buse|\bset(?: it)? to|\bor|\bpass|\bif|\bwhen)\s+(0)\b(?!\s*-?\s*\d)",
@@ -267,7 +267,7 @@ def _without_special(sentence: str) -> tuple[str, float | None]:
     if aside is None:
         return sentence, next(iter(_numbers(_ZERO, [sentence])), None)
     rest = f"{sentence[: aside.start()]} {sentence[aside.end() :]}"
-    return " ".join(rest.split()).replace(" )", ")").strip(" ,|"), -1
+    return " ".join(rest.split()).replace(" )", ")").strip(" ,|/"), -1
 
 
 def _choices(text: str) -> tuple[str, ...]:

@@ -89,6 +89,8 @@ def test_lengths(prose: str, least: int | None, most: int | None) -> None:
         ("4 \N{EM DASH} 15, -1 auto", 4, 15),
         ("4 秒至 15 秒\uff0c或 -1\u3002", 4, 15),
         ("Video length, 4 through 15 seconds", 4, 15),
+        ("4\uff5e15 的整数\uff0c或 -1\u3002", 4, 15),
+        ("-1/4-15", 4, 15),
     ],
 )
 def test_ranges(prose: str, least: float | None, most: float | None) -> None:
@@ -177,6 +179,8 @@ def test_steps(prose: str, step: float | None) -> None:
         ("Values: -1, 4-15", -1),
         ("取值 4 到 15\uff0c设为-1时自动", -1),
         ("Greater than -1", None),
+        ("4 to 15, except -1, which means auto", -1),
+        ("4 to 15 seconds. -1 is not supported.", None),
         ("[-1, 9]", None),
         ("Between -1 and 9", None),
     ],
