@@ -218,9 +218,9 @@ def _journals(space: Workspace) -> str:
 
 def _links(space: Workspace) -> str:
     space.require_no_links()
-    return "none in the place of a folder to write to"
+    return "no symbolic link among the folders to write to"
 
 
 def _in_git(space: Workspace) -> str:
     """As `run` asks before it buys."""
-    return "; ".join(space.store.require_current()) or "has no journal that is missing here"
+    return "; ".join(space.store.require_current()) or "every journal of this branch and its upstream is here"

@@ -155,7 +155,7 @@ _WORST = (
     ExitCode.INVALID, ExitCode.SOME_FAILED, ExitCode.STILL_RUNNING, ExitCode.DONE,
 )  # fmt: skip
 _LAST = {ExitCode.JOURNAL, ExitCode.INTERRUPTED, ExitCode.STALE_PLAN, ExitCode.STOPPED, ExitCode.INVALID}
-"""Ends after which no other file is begun: what stopped one run would stop the next."""
+"""Ends after which no other file is begun: somebody has to look first."""
 
 
 def _run_in_order(

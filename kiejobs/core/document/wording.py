@@ -27,12 +27,14 @@ _KINDS: tuple[tuple[type, str], ...] = (
 
 
 def likely(word: str, known: Iterable[str]) -> list[str]:
-    """What was probably meant, the likeliest first: what is spelt much the same, else all that hold the word, else what
-    is a little like it or a part of it. Another number, size or ratio is no slip: it is another purchase.
+    """What was probably meant, the likeliest first: what is spelt much the same, else all that hold the word or begin with
+    one like it (as the ids of a family do), else what is a little like it or a part of it. Another number, size or ratio is no slip: it is another purchase.
     """
     spelt, sought = {one.casefold(): one for one in known}, word.casefold()
     found = get_close_matches(sought, spelt, n=1, cutoff=0.8)
     found = found or sorted((one for one in spelt if sought in one and len(sought) >= _SHORTEST), key=len)
+    family = get_close_matches(sought, {one.partition("/")[0] for one in spelt}, n=1, cutoff=0.8)
+    found = found or sorted((one for one in spelt if family and one.startswith(f"{family[0]}/")), key=len)
     found = found or get_close_matches(sought, spelt, n=1, cutoff=0.6)
     found = found or [one for one in spelt if one in sought and len(one) >= _SHORTEST][:1]
     return [spelt[one] for one in found if not word[:1].isdigit() or _digits(one) == _digits(word)]
