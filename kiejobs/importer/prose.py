@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
 
-_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\d| ?k\b)"
+_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\.?\d| ?[kmg]b?\b)"
 _TO = r"\s*(?:-|(?:up )?to|through|and|~|\.{2,3})\s*"
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
@@ -84,7 +84,7 @@ _RANGES = _Rules(
         rf"(?:range|between|from|values?|must be|supports?|integer|number|duration|length)[^.\d\[(-]{{0,40}}[\[(]?{_N}(?: ?s(?:ec(?:onds?)?)?\b)?{_TO}{_N}",
         rf"\[\s*{_N}\s*,\s*{_N}\s*\]",
         rf"{_N}{_TO}{_N} ?(?:s\b|sec|seconds|frames|steps|fps)",
-        rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| means| ?的)",
+        rf"(?:^|, ?)(?:[a-z\u4e00-\u9fff]{{1,15}}:? ){{0,3}}\(?{_N}{_TO}{_N}\)?(?=[.,)]|$| \(| means| (?:times|multiplier|controls?|of normal|scale)\b|x\b| ?[的倍之])",
     ),
     least=(rf"(?:\bmin(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_LEAST_OF} ?){_N}", rf"{_N} ?(?:<=|≤)"),
     most=(rf"(?:\bmax(?:imum)?\.?(?: value)?(?: is| of)?\s*[:=]?\s*|{_MOST_OF} ?){_N}",),

@@ -91,6 +91,14 @@ def test_lengths(prose: str, least: int | None, most: int | None) -> None:
         ("Video length, 4 through 15 seconds", 4, 15),
         ("4\uff5e15 的整数\uff0c或 -1\u3002", 4, 15),
         ("-1/4-15", 4, 15),
+        ("Speed 0.7-1.2x", 0.7, 1.2),
+        ("0.7 to 1.2 times", 0.7, 1.2),
+        ("0.7 \N{EN DASH} 1.2 (recommended 1.0)", 0.7, 1.2),
+        ("Temperature 0-1.5 controls randomness", 0, 1.5),
+        ("语速\uff0c0.7-1.2 倍", 0.7, 1.2),
+        ("Audio, 0.5-1.5 MB", None, None),
+        ("At most 2.5k", None, None),
+        ("max 10M", None, None),
     ],
 )
 def test_ranges(prose: str, least: float | None, most: float | None) -> None:
