@@ -29,7 +29,7 @@ _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"
 _COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
 _COUNT_WORDS = {"single": 1, **{word: number for number, word in enumerate(_WORDS, 1)}}
 _THINGS = (
-    r"(?:[a-z]{1,14}[ -]){0,3}?(?:images?|pictures?|photos?|videos?|clips?|audios?|files?|urls?|ids?"
+    r"(?:(?!per |each )[a-z]{1,14}[ -]){0,3}?(?:images?|pictures?|photos?|videos?|clips?|audios?|files?|urls?|ids?"
     r"|items?|elements?|entries|frames?|references?|colou?rs?|shots?|characters? ids?|voices?|keywords?)\b"
 )
 _LETTERS = r"(?:[a-z-]{1,12} ){0,2}(?:characters|chars|letters)\b"
@@ -44,9 +44,9 @@ _ADVICE = re.compile(
     r"[^,(]{0,200}\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b[^,)]*"
 )
 _TWICE = re.compile(rf"\b(?:{'|'.join(_WORDS)}) \((\d{{1,2}})\)")
-_SHORT = re.compile(r"\b(max|min)\.(?=\s)")
-_EACH = re.compile(r"\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
-_CLAUSES = re.compile(r",(?!\d)|[()]")
+_SHORT = re.compile(r"\b(max|min)\.(?=\s)|(\bor -) (?=1\b)")
+_EACH = re.compile(r"(?<!\bas )\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
+_CLAUSES = re.compile(r",(?!\d)|[()]|\bof (?=\d[^,()]{0,40} each\b)")
 
 _LEAST_OF = r"(?:at least|not less than|no less than|greater than or equal to|>=|≥)"
 _MOST_OF = r"(?:up to|at most|no more than|exceed(?:ing)?|less than or equal to|<=|≤)"
@@ -118,11 +118,11 @@ _STEP = (
 # What -1 may be an end of; anywhere else it has a meaning of its own, and the words around it are no part of a range.
 _SPAN = re.compile(
     rf"{_N}\s*(?:-|to|~|\.{{2,3}})\s*{_N}|\bbetween {_N} and {_N}|\[\s*{_N}\s*,\s*{_N}\s*\]|(?:<|>|≤|≥)=?\s*-1|-1\s*(?:<|≤)"
-    rf"|\b(?:min(?:imum)?|max(?:imum)?|least|than|from|not|not be)\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1"
+    rf"|(?:\bmin(?:imum)?|\bmax(?:imum)?|\bleast|\bthan|\bfrom|(?:\bnot|never|cannot|n't)(?: be| use| set| pass| it| to){{0,3}})\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1|不[\u4e00-\u9fff]{{0,4}} ?-1"
 )
 _ASIDE = re.compile(
     r"(?:[,(|;/] ?)?(?:(?:\b(?:or|either|and|set|use|pass|equals?|values?|of|the|a|an|it|to|be|in|is|can|may|also|must)\b|[\u4e00-\u9fff]{1,8})[: ]*){0,6}"
-    r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d| (?:is |are )?(?:not|never|no longer|invalid|unsupported)\b)(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
+    r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d| (?:is |are )?(?:not|never|no longer|invalid|unsupported|excluded|\w{2,6}n't)\b| ?[不无])(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
 )
 _ZERO = (
     r"(?:\buse|\bset(?: it)? to|\bor|\bpass|\bif|\bwhen)\s+(0)\b(?!\s*-?\s*\d)",
@@ -228,9 +228,14 @@ def claims_in(prose: str) -> Mapping[str, Any]:
     default, when = _DEFAULT.search(prose[:MOST_CHARACTERS]), _WHEN.search(prose)
     called = _CALLED.match(prose)
     found = {
-        **_widest(_LENGTHS, text),
+        **_widest(_LENGTHS, [of_all for of_all, _ in clauses]),
         **_widest(_RANGES, [rest for rest, _ in apart]),
-        **_widest(_ITEMS, [of_all for of_all, _ in clauses]),
+        # Where each of several has a list of its own, it's open which of the lists a number counts.
+        **(
+            {}
+            if _widest(_ITEMS, [of_each for _, of_each in clauses])
+            else _widest(_ITEMS, [of_all for of_all, _ in clauses])
+        ),
         **{f"each{key}": value for key, value in each.items()},
         "multipleOf": next((step for step in _numbers(_STEP, text) if step > 0), None),
         "special": next((value for _, value in apart if value is not None), None),
@@ -309,7 +314,7 @@ def _distinct(found: list[str]) -> tuple[str, ...]:
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
     text = in_english(plain_prose(prose).lower())
-    text = _SHORT.sub(r"\1", _TWICE.sub(r"\1", text))
+    text = _SHORT.sub(r"\1\2", _TWICE.sub(r"\1", text))
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
     alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
     return [part for part in alone if part and not _TOGETHER.search(part)]

@@ -290,6 +290,10 @@ def _asides(form: Schema, kind: Any, claims: Mapping[str, Any], note: Note) -> l
     digits = all(_WHOLE.fullmatch(str(value)) for value in form.get("enum", ["x"]))
     if (kind in {"integer", "number"} or digits) and claims.get("seconds"):
         found.append(IN_SECONDS)
+    if kind == "string" and "maxLength" not in form and "eachmaxLength" in claims:
+        found.append(
+            f"Of each part, at most {claims['eachmaxLength']} characters: {_FROM_PROSE}, and not checked."
+        )
     step = claims.get("multipleOf")
     if kind in {"integer", "number"} and isinstance(step, float):
         found.append(f"In steps of {step}: {_FROM_PROSE}, and not checked.")

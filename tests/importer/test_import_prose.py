@@ -43,6 +43,12 @@ MB = 2**20
         ("Max length: 3k characters", None, None),
         ("All texts combined must not exceed 5000 characters", None, None),
         ("Up to 9 images", None, None),
+        ("Up to 500 characters per shot", None, None),
+        ("Each word under 20 characters", None, None),
+        ("Maximum 20 characters for each tag", None, None),
+        ("每段最多 500 字\uff0c最多 6 段", None, None),
+        ("Up to 2500 characters. Each shot up to 500 characters.", None, 2500),
+        ("At most 300 characters, as per the manual", None, 300),
         ("", None, None),
     ],
 )
@@ -144,6 +150,9 @@ def test_ranges(prose: str, least: float | None, most: float | None) -> None:
         ("3 to 5 images per request", 3, 5),
         ("最多 9 张\uff0c每张图片最大 10MB", None, 9),
         ("每张图片最多 3 个主体", None, None),
+        ("Up to 3 images per element, up to 4 elements", None, None),
+        ("Max 3 items. Max 50 characters per item.", None, 3),
+        ("Up to 3 clips of 2 to 15 seconds each", None, 3),
     ],
 )
 def test_numbers_of_items(prose: str, least: int | None, most: int | None) -> None:
@@ -191,6 +200,13 @@ def test_steps(prose: str, step: float | None) -> None:
         ("4 to 15 seconds. -1 is not supported.", None),
         ("[-1, 9]", None),
         ("Between -1 and 9", None),
+        ("4 to 15, or -1 to match up to 30 seconds", -1),
+        ("4 to 15 or - 1", -1),
+        ("4 to 15. Must not be set to -1.", None),
+        ("4 to 15. Don't use -1.", None),
+        ("4 to 15. -1 can't be used.", None),
+        ("4-15\uff0c不支持 -1", None),
+        ("4-15\uff0c-1 无效", None),
     ],
 )
 def test_values_with_a_meaning_of_their_own(prose: str, value: int | None) -> None:
