@@ -44,7 +44,18 @@ _FORMATS_LINE = re.compile(
     r"(?:(?:formats?|file types?|accepted types?|types?|must be|in)\b|格式|支持|类型|\((?=\.?[a-z0-9]{2,9}[,/ )]))[^.\n]{0,160}",
     re.IGNORECASE,
 )
-_SIZE = re.compile(r"(\d{1,5}(?:\.\d{1,3})?)\s*(KB|MB|GB|KiB|MiB|GiB)\b", re.IGNORECASE)
+_FORMAT = rf"\.?\b(?:(?:image|video|audio)/[a-z0-9.+-]{{1,40}}|{'|'.join(_BY_WORD)})\b"
+_REFUSED = re.compile(
+    rf"(?:\b(?:except|excluding|other than|no|not|cannot)\b|n't\b|不支持|不接受|除了?)(?: (?:for|in|as|be|an?|any|support\w*|accept\w*|allow\w*)){{0,3}}[:\s]*"
+    rf"{_FORMAT}(?:[\s,/\u3001和]*(?:\b(?:or|and)\b\s*)?{_FORMAT})*"
+    rf"|{_FORMAT}(?: (?:and|or) {_FORMAT})?(?: files?| images?| formats?)? (?:is|are)(?:n't| not\b| un| never)",
+    re.IGNORECASE,
+)
+_AMOUNT = r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d{1,7}(?:\.\d{1,3})?)\s*"
+_SIZE = re.compile(
+    rf"{_AMOUNT}([KMG])i?B\b|(?:max(?:imum)?|most|up to|exceed|than|within|size|limit)(?: of| is)?[\s:]*{_AMOUNT}(?-i:([MG]))(?=\s*(?:$|[.,;)\u4e00-\u9fff]))",
+    re.IGNORECASE,
+)
 _POWERS = {"k": 10, "m": 20, "g": 30}
 _TOTAL = re.compile(r"\b(?:total|combined|sum)\b", re.IGNORECASE)
 _URL_NAME = re.compile(r"(?:^|_)(?:urls?|uris?)(?:_list)?$|(?:Url|URL|Uri)s?$", re.IGNORECASE)
@@ -97,6 +108,7 @@ def file_rule(name: str, prose: str, around: str) -> Schema:
 @lru_cache(maxsize=2_000)
 def media_types(prose: str) -> tuple[str, ...]:
     """The types that prose names, by their own names or in words like JPEG."""
+    prose = _REFUSED.sub(" ", prose)
     named = [text.lower().rstrip(".") for text in _MEDIA_TYPE.findall(prose)]
     if not named:
         text = plain_prose(prose)
@@ -115,10 +127,10 @@ def other_schemes(prose: str) -> list[str]:
 def largest(prose: str) -> int | None:
     """Bytes of one file; of several sizes the largest, so that none is refused that may be taken."""
     found = [
-        int(float(size) * 2 ** _POWERS[unit[0].lower()])
+        int(float((size or bare).replace(",", "")) * 2 ** _POWERS[(unit or letter).lower()])
         for sentence in re.split(r"(?<=[.;)])\s|[\n\uff0c\u3002]", in_english(prose))
         if not (_TOTAL.search(sentence) and "(file url" not in sentence.lower())
-        for size, unit in _SIZE.findall(sentence)
+        for size, unit, bare, letter in _SIZE.findall(sentence)
     ]
     return max(found, default=None)
 

@@ -139,7 +139,7 @@ _SENTENCES = re.compile(r"(?<=[.!?;])\s+|\n+|;|(?<!\d)\s-\s|\s-\s(?!\d)|\u3002")
 _LEAD = re.compile(
     r"(?:(?:valid|allowed|available|supported|possible|accepted|acceptable) (?:values?|options?|choices?)"
     r"|\boptions?\b|\bone of(?: the following(?: values?)?)?|must be either|choose (?:from|between)|\bvalues(?=:)"
-    r")\s*(?:are|is|include)?\s*[:\uff1a]?\s*",
+    r")\s*(?:are|is)?\s*[:\uff1a]?\s*",
     re.IGNORECASE,
 )
 _WORD = r"[A-Za-z0-9_#.:+/%-]{1,40}"
@@ -151,7 +151,13 @@ _BARE = re.compile(
 _BULLET = re.compile(rf"^\s*[-*]\s+(?:\*\*)?[`'\"]({_WORD})[`'\"](?:\*\*)?\s*[:\uff1a-]", re.MULTILINE)
 _END = re.compile(r"\.(?:\s|$)|\n|;|\u3002|\uff1b|[,\uff0c]\s*(?:默认|default\b)", re.IGNORECASE)
 _INTERVAL = re.compile(r"\d{1,3}(?:-|~|\.\.)\d{1,4}")
-_OPEN = re.compile(r"\b(?:e\.g|etc|such as|for example|like|including|and more|and so on)\b", re.IGNORECASE)
+_OPEN = re.compile(
+    r"\b(?:e\.g|etc|such as|for example|like|includ(?:es?|ing)|and more|and so on)\b|等(?![于待])",
+    re.IGNORECASE,
+)
+_MORE = re.compile(
+    r"\bmore (?:to come|(?:(?:are|will be) )?(?:coming|added|soon))|\bcoming soon", re.IGNORECASE
+)
 _NUMBERS = re.compile(
     r"\b(?:options?|allowed|supported|supports?(?: only)?|only|values?|duration|fps|either)(?: is| are)?[:.,]?\s{1,3}"
     r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
@@ -285,7 +291,7 @@ def _choices(text: str) -> tuple[str, ...]:
         rest = text[lead.end() : lead.end() + 600]
         end = _END.search(rest)
         listing = rest[: end.start()] if end else rest
-        if _OPEN.search(listing):
+        if _OPEN.search(listing) or _MORE.search(rest):
             continue
         found = _distinct(_QUOTED.findall(listing)) or _bare(listing)
         if len(found) > 1 and not any(map(_INTERVAL.fullmatch, found)):
