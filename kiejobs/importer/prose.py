@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
 
-_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\.?\d| ?[kmg]b?\b)"
+_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\.?\d| ?[kmg]b?(?![a-z]))"
 _TO = r"\s*(?:-|(?:up )?to|through|and|~|\.{2,3})\s*"
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
@@ -32,6 +32,7 @@ _THINGS = (
     r"(?:(?!per |each )[a-z]{1,14}[ -]){0,3}?(?:images?|pictures?|photos?|videos?|clips?|audios?|files?|urls?|ids?"
     r"|items?|elements?|entries|frames?|references?|colou?rs?|shots?|characters? ids?|voices?|keywords?)\b"
 )
+_NO_UNIT = r"(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))"
 _LETTERS = r"(?:[a-z-]{1,12} ){0,2}(?:characters|chars|letters)\b"
 _AT_MOST = (
     r"(?:up to|at most|(?:no|not) (?:more|longer) than|under|fewer than|less than|exceed(?:s|ing)?|limited to|limit(?: is| of)?:?|within|<=|\u2264"
@@ -43,7 +44,7 @@ _OF_ALL = re.compile(r",\s*(?:and )?(?:with )?(?:an? |the )?(?:combined|total|su
 _ADVICE = re.compile(
     r"[^,(]{0,200}\b(?:recommend\w*|suggest(?:ed|ion)|ideal(?:ly)?|typical(?:ly)?|best results?)\b[^,)]*"
 )
-_TWICE = re.compile(rf"\b(?:{'|'.join(_WORDS)}) \((\d{{1,2}})\)")
+_TWICE = re.compile(rf"\b(?:{'|'.join(_WORDS)}) \((\d{{1,2}})\)|\b(\d{{1,2}}) \((?:{'|'.join(_WORDS)})\)")
 _SHORT = re.compile(r"\b(max|min)\.(?=\s)|(\bor -) (?=1\b)")
 _EACH = re.compile(r"(?<!\bas )\b(?:per|each|every)\b(?! (?:request|task|call|generation|job|time)\b)")
 _CLAUSES = re.compile(r",(?!\d)|[()]|\bof (?=\d[^,()]{0,40} each\b)")
@@ -64,7 +65,7 @@ class _Rules(NamedTuple):
 
 _LENGTHS = _Rules(
     ("minLength", "maxLength"),
-    both=(rf"length\s*[:=]?\s*{_N}{_TO}{_N}", rf"{_N}{_TO}{_N} {_LETTERS}"),
+    both=(rf"length\s*[:=]?\s*{_N}{_TO}{_N}{_NO_UNIT}", rf"{_N}{_TO}{_N} {_LETTERS}"),
     least=(
         rf"min(?:imum)?\.? (?:text |prompt |string )?length(?: is| of)?\s*[:=]?\s*{_N}",
         rf"(?:min(?:imum)?\.?(?: of)?:?|{_LEAST_OF}) ?{_N} {_LETTERS}",
@@ -92,8 +93,8 @@ _RANGES = _Rules(
 _ITEMS = _Rules(
     ("minItems", "maxItems"),
     both=(
-        r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})(?! ?(?:\d|[kmg]b|px|pixel|s\b|sec))",
-        rf"\b(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
+        r"\bmin(?:imum)?:? (\d{1,4}),? (?:and )?max(?:imum)?:? (\d{1,4})" + _NO_UNIT,
+        rf"(?<![\d.])(\d{{1,4}})(?:{_TO})(\d{{1,4}}) {_THINGS}",
         r"\((\d{1,4})\s*-\s*(\d{1,4})\)",
         rf"(?:number|count|quantity)[^.\d]{{0,30}}\b(\d{{1,4}})(?:{_TO})(\d{{1,4}})\b",
     ),
@@ -105,6 +106,9 @@ _ITEMS = _Rules(
         rf"(?:up to|at most|no more than|exceed|limit(?:ed)? (?:to|of|is)?:?|max(?:imum)?\.?(?: of)?:?|supports) ?{_COUNT} {_THINGS}",
         rf"(?:\(|^)max(?:imum)?\.?(?: of| items| count)?:? ?{_COUNT}(?=\)|\.?$)",
         rf"(?:max(?:imum)?|up to)\.? (?:number|count|quantity)[^.\d]{{0,30}}{_COUNT}\b",
+        rf"(?:(?:number|quantity) of {_THINGS}|(?:{_THINGS} |^|[,\u4e00-\u9fff] ?)count)[^.\d]{{0,15}}(?:at most|exceed|<=|≤) ?{_COUNT}\b",
+        rf"max(?:imum)?\.? {_THINGS}(?<=s) ?[:=] ?{_COUNT}\b{_NO_UNIT}",
+        rf"{_COUNT} {_THINGS} (?:at most|max(?:imum)?|or fewer)(?=[.,;)]|$)",
     ),
     exact=(
         rf"(?:exactly|only) {_COUNT} {_THINGS}",
@@ -160,7 +164,7 @@ _MORE = re.compile(
 )
 _NUMBERS = re.compile(
     r"\b(?:options?|allowed|supported|supports?(?: only)?|only|values?|duration|fps|either)(?: is| are)?[:.,]?\s{1,3}"
-    r"(\d{1,5}(?:\s{0,3}(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
+    r"(\d{1,5}(?:\s{0,3}(?:seconds\s{0,3})?(?:,\s{0,3}(?:or|and)\b|,|/|\||\bor\b|\band\b)\s{0,3}\d{1,5}){1,30})"
     r"(?=\s{0,3}(?:seconds?\b|fps\b|frames\b|[.;)]|$))",
     re.IGNORECASE,
 )
@@ -195,25 +199,30 @@ _CHINESE_MARKS = str.maketrans({
 })  # fmt: skip
 _CHINESE_WORDS = (
     (r"(?:可选值|可用选项|枚举值|可选(?=\s*:?\s*[a-zA-Z0-9`'\"])|取值(?=\s*:?\s*[`'\"a-zA-Z]))(?:为|是|包括|有)?\s*:?", " options: "),
-    (r"(?:仅|只)支持(?=\s*[a-zA-Z0-9`'\"])", " options: "),
+    (r"(?:仅|只)支持(?=\s*[a-zA-Z0-9`'\"])(?!\s*\d+\s*[张段条份])", " options: "),
+    (r"支持([^。;\n\u4e00-\u9fff]{3,100}(?:[和或][^。;\n\u4e00-\u9fff]{1,40})?)[\d两二三四五六七八九十]{1,3}种", r" options: \1; "),
+    (r"^\s*(?=\d{1,3}\s*秒\s*(?:或者?|[,\uff0c]|和)\s*\d{1,3}\s*秒[\s。]*$)", " options: "), (r"时长(?=\s*:)", " duration"),
+    (r"([仅只][能支持限可上传]{0,4})单(?=[张段条份])", r"\g<1>1"), (r"不支持超过", " at most "),
     (r"\s*或者?\s*", " or "), (r"(?<=[\w`'\"])\s*[和与及]\s*(?=[a-zA-Z0-9`'\"])", " and "),
-    (r"(?:每|单)(?=[张段条份]|个(?!任务|请求))", " each "),
+    (r"(?:每|单)(?=[张段条份图]|个(?!任务|请求))", " each "),
+    (r"(?:(?<![^图片像频件材,\s])数量|张数)(?=[为是不上最限得能超过多大制\s:]{0,9}\d)", " count "), (r"(?<![上下有期权无年极])限(?:制|于)?(?=\s*\d)", " at most "),
     (r"大于(?:或)?等于", " at least "), (r"小于(?:或)?等于", " at most "), (r"汉字", "字"),
-    (r"(?:字符|字数?|长度)(?:数|长度)?(?:上限|限制|最多)(?:为|是)?\s*:?", " max length "), (r"一(?=[张个段条份])", "1"),
+    (r"(?:字符|字数?|长度)(?:数|长度)?(?:上限|限制|最多|不超过|不得超过|不能超过)(?:为|是)?\s*:?", " max length "), (r"一(?=[张个段条份])", "1"),
     (r"[两二](?=[张个段条份])", "2"), (r"三(?=[张个段条份])", "3"),
     (r"最[大多](?:数量|个数|张数)(?:为|是)?", " max count "), (r"最[小少](?:数量|个数|张数)(?:为|是)?", " min count "),
     (r"最大(?:文本|字符)?长度(?:为|是)?", " max length "), (r"最小(?:文本|字符)?长度(?:为|是)?", " min length "),
+    (r"长度(?=\s*:?\s*\d)", " length "),
     (r"最大值(?:为|是)?", " maximum "), (r"最小值(?:为|是)?", " minimum "),
     (r"(?:取值|数值|有效)?范围(?:为|是|在)?|取值", " range "), (r"(?<=\d)\s*(?:表示|代表|意为)", " means "),
     (r"步长(?:为|是)?", " step "), (rf"(?:必须)?(?:是|为)?\s*{_AMOUNT}\s*的(?:整数)?倍数", r" multiples of \1 "),
     (r"(?:必须)?(?:且)?(?:仅|只)(?:能|支持|限|可)*(?:包含|上传|提供|使用)?", " only "),
     (r"(?:最多|至多|不超过|不得超过|不能超过|不大于|不多于|上限)(?:支持|为|可)*(?:上传|传入|包含|输入|填写)?", " at most "),
-    (r"(?:最少|至少|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "), (r"最[长大](?=\s*\d)", " at most "),
+    (r"(?:最少|至少|下限|不少于|不小于|不低于)(?:需要|为|提供|上传)*", " at least "), (r"最[长大](?=\s*\d)", " at most "),
     (r"最[短小](?=\s*\d)", " at least "),
     (rf"(?<!\d){_AMOUNT}\s*个?(?:英文|中文)?(?:字符|字)(?:以内|之内)", r" at most \1 characters "),
     (r"必须(?:是|为|在)", " must be "), (r"(?:总|合计|共计|总共)", " total "), (r"(?:建议|推荐)", " recommended "),
     (r"介于", " between "), (rf"{_AMOUNT}\s*秒?\s*(?:到|至)\s*{_AMOUNT}", r"\1 - \2"),
-    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*秒", " seconds "), (r"(?<=\d)\s*像素", " pixels "),
+    (r"(?<=\d)\s*(?:个)?(?:英文|中文)?(?:字符|字)", " characters "), (r"(?<=\d)\s*(?:\(秒\)|秒)", " seconds "), (r"(?<=\d)\s*像素", " pixels "),
 )  # fmt: skip
 _CHINESE = re.compile(r"[\u3001\u3010\u3011\uff08\uff09\uff1a\uff5e\u4e00-\u9fff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -320,7 +329,7 @@ def _distinct(found: list[str]) -> tuple[str, ...]:
 def sentences(prose: str) -> list[str]:
     """Lower case, without marks of Markdown, numbers without thousands' commas."""
     text = in_english(plain_prose(prose).lower())
-    text = _SHORT.sub(r"\1\2", _TWICE.sub(r"\1", text))
+    text = _SHORT.sub(r"\1\2", _TWICE.sub(r"\1\2", text))
     found = (" ".join(part.split()) for part in _SENTENCES.split(text))
     alone = (_ADVICE.sub("", _OF_ALL.sub("", part)) for part in found)
     return [part for part in alone if part and not _TOGETHER.search(part)]
