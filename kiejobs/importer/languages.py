@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kiejobs.core.document.wording import show
 from kiejobs.core.models.spec import coerce
 from kiejobs.importer.facts import fits
-from kiejobs.importer.openapi import mapping
+from kiejobs.importer.openapi import items_in, mapping
 from kiejobs.importer.settle import with_words
 
 if TYPE_CHECKING:
@@ -69,15 +69,16 @@ def _completed(first: ImportedModel, other: ImportedModel, page: str) -> Importe
 
 def _field(form: Schema, other: Schema, shown: Sequence[Any], note: Note) -> Schema:
     """The first page's form of a field with limits of the other page's."""
-    made = dict(form)
+    made, ranged = dict(form), form.keys() & {"minimum", "maximum"}
     given = [*shown, *([form["default"]] if "default" in form else [])]
     for key in _LIMITS if form.get("type") == other.get("type") else ():
         if key not in other or form.get(key) == other[key]:
             continue
         wider = {**made, key: other[key]}
-        if key in form:
-            note(f"states {key} {show(other[key])}, the first page {show(form[key])}; the first counts")
-        elif "enum" not in form and all(fits(wider, coerce(form, one)) for one in given):
+        if key in form or (key == "anyOf" and ranged):
+            own = show(form[key]) if key in form else "a range alone"
+            note(f"states {key} {show(other[key])}, the first page {own}; the first counts")
+        elif not form.keys() & {"enum", "anyOf"} and all(fits(wider, coerce(form, one)) for one in given):
             source = f"{key}: from the page in another language"
             made = {**wider, "x-kiejobs-note": [*made.get("x-kiejobs-note", ()), source]}
             note(f"states {key} {show(other[key])}")
@@ -88,5 +89,14 @@ def _field(form: Schema, other: Schema, shown: Sequence[Any], note: Note) -> Sch
         if made["x-kiejobs-file"] != rule:
             note("states more of its files")
     if isinstance(form.get("items"), dict):
-        made["items"] = _field(form["items"], mapping(other.get("items")), [], note)
+        items = [item for value in shown for item in items_in(value)]
+        made["items"] = _field(form["items"], mapping(other.get("items")), items, note)
+    for name, one in mapping(form.get("properties")).items():
+        inner = mapping(mapping(other.get("properties")).get(name))
+        values = [value[name] for value in shown if name in mapping(value)]
+        taken: list[str] = []
+        field = _field(one, inner, values, taken.append)
+        made["properties"] = {**made["properties"], name: with_words(name, field)}
+        for text in taken:
+            note(f"{text} ({name})")
     return made

@@ -350,7 +350,7 @@ def plain_prose(prose: str) -> str:
 
 
 def is_chinese(text: str) -> bool:
-    return len(_HAN.findall(text)) * 4 > len(text)
+    return len(_HAN.findall(text)) * 10 > len(text)
 
 
 def in_english(prose: str) -> str:

@@ -766,6 +766,8 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
         text={"type": "string", "description": "What to show", "maxLength": 900},
         pictures={"type": "array", "items": item, "description": "Pictures"},
         seconds={"type": "integer", "description": "How long", "default": -1},
+        pause={"type": "integer", "description": "-1, or 4 to 15"},
+        shot={"type": "object", "properties": {"text": {"type": "string"}}},
     )
     chinese = small(
         {"const": "moss/1"},
@@ -776,6 +778,8 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
             "description": "最多 9 张图片\uff0c每张不超过 10MB\uff0c支持 png、jpg",
         },
         seconds={"type": "integer", "description": "时长 4 到 15 秒\uff0c或 -1"},
+        pause={"type": "integer", "description": "4 到 15 秒"},
+        shot={"type": "object", "properties": {"text": {"type": "string", "description": "最多 500 字"}}},
         more={"type": "string", "description": "仅中文页面有"},
     )
     first, second = combined([read(english), read(chinese)])
@@ -785,6 +789,8 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
     assert fields["pictures"]["x-kiejobs-file"]["max_bytes"] == 10 * 2**20
     assert fields["pictures"]["description"] == "Addresses of up to 9 pictures: PNG or JPEG, at most 10 MB."
     assert fields["seconds"]["anyOf"] == [{"const": -1}, {"minimum": 4, "maximum": 15}]
+    assert (fields["pause"].get("minimum"), fields["pause"]["anyOf"]) == (None, fields["seconds"]["anyOf"])
+    assert fields["shot"]["properties"]["text"]["maxLength"] == 500
     assert second.models == ()
     assert any("states maxLength 500, the first page 900" in note for note in made.notes)
     assert any(note.startswith("more: only") for note in made.notes)
