@@ -20,17 +20,9 @@ if TYPE_CHECKING:
 
     from kiejobs.core.document.nodes import Json
 
-_ENDS = {
-    ExitCode.DONE: "done",
-    ExitCode.SOME_FAILED: "some failed",
-    ExitCode.INVALID: "invalid input",
-    ExitCode.STALE_PLAN: "plan stale",
-    ExitCode.IN_DOUBT: "in doubt",
-    ExitCode.STOPPED: "stopped",
-    ExitCode.JOURNAL: "ledger not writable",
-    ExitCode.STILL_RUNNING: "still running",
-    ExitCode.INTERRUPTED: "interrupted",
-}
+_ENDS = {ExitCode.INVALID: "invalid input", ExitCode.JOURNAL: "ledger not writable"}
+"""Where the name of the code says too little."""
+
 _HEAD = ("run", "started", "command", "campaign", "jobs", "credits", "end")
 
 
@@ -61,8 +53,10 @@ class RunLine:
             return f"stopped: {state_words(sanitize(self.stopped))}"
         if self.exit_code is None:
             return "active" if self.live else "no end recorded"
-        known = self.exit_code in list(ExitCode)
-        return _ENDS.get(ExitCode(self.exit_code), "ended") if known else f"exit {self.exit_code}"
+        if self.exit_code not in list(ExitCode):
+            return f"exit {self.exit_code}"
+        code = ExitCode(self.exit_code)
+        return _ENDS.get(code) or state_words(code.name.lower())
 
     @property
     def counts(self) -> str:
