@@ -92,16 +92,10 @@ def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
 
 def _tables(view: RunView, paint: Paint, detail: Detail, wide: int | None) -> Iterator[str]:
     """One for each campaign, where there are several."""
-    campaigns: dict[str, dict[str, Json]] = {}
-    for address, job in view.manifest["jobs"].items():
-        campaigns.setdefault(address.partition("/")[0], {})[address] = job
-    if len(campaigns) < 2:
-        yield from _table(view, paint, detail, wide)
-        return
-    for number, (campaign, jobs) in enumerate(campaigns.items()):
-        part = replace(view, manifest={**view.manifest, "jobs": jobs})
-        yield from [""] if number else []
-        yield from (*_table(part, paint, detail, wide), f"  {sanitize(campaign)}: {part.summary}")
+    parts = list(_by_campaign(view))
+    for number, part in enumerate(parts):
+        yield from ["", *_table(part, paint, detail, wide)][not number :]
+        yield from [f"  {sanitize(part.manifest['campaign'])}: {part.summary}"] if len(parts) > 1 else []
 
 
 def _table(view: RunView, paint: Paint, detail: Detail, wide: int | None) -> Iterator[str]:
