@@ -78,7 +78,8 @@ def _says_its_last(stream: TextIO) -> bool:
     try:
         stream.flush()
     except OSError as error:
-        _silence(stream)
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
         return isinstance(error, BrokenPipeError)  # then the reader has seen enough
     return True
 
@@ -104,13 +105,12 @@ def _run() -> int:
 def _failed(error: BaseException) -> int:
     import click  # noqa: PLC0415 - behind an error
 
-    from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - behind an error
+    from kiejobs.cli.command_group import make_screen, with_a_hint  # noqa: PLC0415 - as above
+    from kiejobs.core.diagnostics import ExitCode, KiejobsError  # noqa: PLC0415 - as above
 
     exec("")  # noqa: S102 - what Ctrl-C broke off may have been one (of dataclasses): Python would end by the signal
 
     if isinstance(error, click.ClickException):
-        from kiejobs.cli.command_group import make_screen, with_a_hint  # noqa: PLC0415 - as above
-
         words = io.StringIO()
         error = with_a_hint(error) if isinstance(error, click.exceptions.NoSuchCommand) else error
         error.show(words)  # it quotes names of files, which may be a stranger's
@@ -120,7 +120,10 @@ def _failed(error: BaseException) -> int:
         click.echo("Cancelled; nothing was bought.", err=True)  # a run that has bought says so itself
         return ExitCode.INTERRUPTED
     known = error if isinstance(error, KiejobsError) else _of_the_system(error)
-    return _bug(error) if known is None else _expected(known)
+    if known is None:
+        return _bug(error)
+    make_screen().refuse(known)
+    return known.exit_code
 
 
 def _of_the_system(error: BaseException) -> KiejobsError | None:
@@ -143,13 +146,6 @@ def _of_the_system(error: BaseException) -> KiejobsError | None:
     except OSError:
         return UsageProblem("the current folder is gone", hint="`cd` into a folder that is there")
     return None
-
-
-def _expected(error: KiejobsError) -> int:
-    from kiejobs.cli.command_group import make_screen  # noqa: PLC0415 - behind an error
-
-    make_screen().refuse(error)
-    return error.exit_code
 
 
 def _bug(error: BaseException) -> int:
@@ -192,9 +188,3 @@ def _write_report(error: BaseException) -> str:
         return str(report.name)
     sys.stderr.write(text)
     return "the lines above"
-
-
-def _silence(stream: TextIO) -> None:
-    """What is still to be written goes nowhere: keep Python from complaining about it at its end."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
