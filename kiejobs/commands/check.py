@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kiejobs.app.output import Screen
     from kiejobs.reports.check_results import Found
 
-FORMS = ("text", "json", "junit")
-
 
 def check(
     wanted: JobFileOptions, files: Sequence[str], where: Locations, screen: Screen, *, again: bool
@@ -36,7 +34,7 @@ def check(
     if not HAS_MEDIA:
         raise UsageProblem("checks need the extra `media`", hint=INSTALL)
     files = given_files(files, wanted)
-    targets = files_by_ending(screen.outs, FORMS, files)
+    targets = files_by_ending(screen.outs, _FORMS, files)
     space = open_workspace(where, files[0] if files else "")
     ledger = space.ledger()
     mention_trouble(space, screen)
@@ -63,12 +61,8 @@ def check(
     return ExitCode.SOME_FAILED if has_failed(found) else ExitCode.DONE
 
 
-def _json(found: Found) -> str:
-    return f"{json_text(check_document(found))}\n"
-
-
 _FORMS: dict[str, Callable[[Found], str]] = {
     "text": lambda found: f"{check_text(found)}\n",
-    "json": _json,
+    "json": lambda found: f"{json_text(check_document(found))}\n",
     "junit": check_junit,
 }
