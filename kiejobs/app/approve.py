@@ -247,16 +247,13 @@ def require_none(broken: Sequence[Diagnostic], policy: Policy, screen: Screen) -
     if not broken:
         return
     screen.say(breaches_text(broken, color=screen.color_err))
-    files = [layer.file for layer in policy.layers if any(_is_of(layer, breach) for breach in broken)]
-    rules = plural(len({(breach.code, breach.place) for breach in broken}), "rule")
+    places = {(breach.code, breach.place) for breach in broken}
+    files = [layer.file for layer in policy.layers if not places.isdisjoint(layer.places.items())]
+    rules = plural(len(places), "rule")
     raise SpendingStopped(
         f"the plan breaks {rules} of {' and '.join(files)}: nothing is bought",
         hint="narrow it (--select), or get the policy changed; `kiejobs collect` still works",
     )
-
-
-def _is_of(policy: Policy, breach: Diagnostic) -> bool:
-    return breach.place == policy.places.get(breach.code)
 
 
 # --- the lock, and the files that requests point at ------------------------------------------------

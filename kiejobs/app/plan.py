@@ -266,9 +266,6 @@ def recent_create_ages(ledger: Ledger, space: Workspace) -> tuple[float, ...]:
 # --- in the format that was asked for ---------------------------------------------------------------
 
 
-FORMS = ("text", "json", "markdown")
-
-
 def plan_view(
     loaded: LoadedJobFile, space: Workspace, ledger: Ledger, plan: Plan, left: Decimal | None
 ) -> PlanView:

@@ -222,7 +222,10 @@ def _held(check: Check, measured: str | None, expected: str | None, why: str, *,
 
 def _length(check: Check, seen: Measured) -> CheckResult:
     if seen.seconds is None:
-        return _skipped(check, _untimed(seen))
+        is_picture = seen.kind == "image"
+        return _skipped(
+            check, "a picture has no length" if is_picture else "the file does not say how long it is"
+        )
     wanted_, within = check.limits.get("seconds"), check.limits["within"]
     low = check.limits.get("at_least", wanted_ and max(wanted_ - within, 0))
     high = check.limits.get("at_most", wanted_ and wanted_ + within)
@@ -231,10 +234,6 @@ def _length(check: Check, seen: Measured) -> CheckResult:
     expected = f"{wanted_:g} s" if wanted_ else _between(low, high, " s")
     why = f"it lasts {seen.seconds:.1f} s, {expected} were asked for"
     return _held(check, f"{seen.seconds:.2f} s", expected, why, holds=_is_within(seen.seconds, low, high))
-
-
-def _untimed(seen: Measured) -> str:
-    return "a picture has no length" if seen.kind == "image" else "the file does not say how long it is"
 
 
 def _size(check: Check, seen: Measured) -> CheckResult:

@@ -13,7 +13,7 @@ from kiejobs.core.money import credits_text
 from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
 from kiejobs.reports.model_pages.pages import check_document, model_lines, status_counts
 from kiejobs.reports.models import price_document, price_range
-from kiejobs.reports.terminal import Paint, plural, sanitize, shortened
+from kiejobs.reports.terminal import Paint, few, plural, sanitize, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,8 +127,7 @@ def _notes(models: Sequence[CheckedModel]) -> dict[str, list[str]]:
 
 
 def _note(note: str, models: Sequence[str]) -> str:
-    more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
-    return f"  {sanitize(', '.join(models[:_MOST_NAMED]))}{more}: {sanitize(note)}"
+    return f"  {sanitize(few(models, _MOST_NAMED))}: {sanitize(note)}"
 
 
 def _names(models: Sequence[str]) -> list[str]:

@@ -152,11 +152,9 @@ class JobsApi:
 
     def _spent(self) -> Decimal:
         """What a failed task cost is given back (documented)."""
-        failing = self.charges.failing
-        return self.charges.total - sum((t.credits for t in failing if self._has_failed(t)), Decimal(0))
-
-    def _has_failed(self, task: Task) -> bool:
-        return status_of(task, self.now(), self.speed).state == "fail"
+        now, failing = self.now(), self.charges.failing
+        failed = (one for one in failing if status_of(one, now, self.speed).state == "fail")
+        return self.charges.total - sum((one.credits for one in failed), Decimal(0))
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""

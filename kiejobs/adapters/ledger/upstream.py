@@ -99,7 +99,8 @@ class _Check:
 
     def run(self) -> list[str]:
         self._require_not_ignored()
-        upstream, others = self._git.upstream(), self._other_worktrees()
+        upstream = self._git.upstream()
+        others = [one for one in self._git.worktrees() if one.path.resolve() != self._git.top]
         self._require_staged()
         sources = list(self._sources(upstream, others))
         self._require_home([source.ref for source in sources if source.ref.startswith("refs/")])
@@ -121,9 +122,6 @@ class _Check:
             raise StalePlan(
                 f"git ignores the journals in {self._runs} ({line}); nothing was bought", hint=hint
             )
-
-    def _other_worktrees(self) -> list[Worktree]:
-        return [one for one in self._git.worktrees() if one.path.resolve() != self._git.top]
 
     # --- what is in commits ------------------------------------------------------------------------
 

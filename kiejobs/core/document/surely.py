@@ -86,10 +86,6 @@ def _additional_properties(schema: Any, wanted: Any, value: Json, root: Any) -> 
     )
 
 
-def _is_text(value: object) -> bool:
-    return type(value) is str
-
-
 _NUMBER = (int, float)
 _OF_KIND: Mapping[str, tuple[Any, Callable[[Any, Any, Any, Any], bool]]] = {
     "pattern": (str, lambda _, wanted, text, __: re.search(wanted, text) is not None),
@@ -102,7 +98,7 @@ _OF_KIND: Mapping[str, tuple[Any, Callable[[Any, Any, Any, Any], bool]]] = {
     "maxItems": (list, lambda _, most, items, __: len(items) <= most),
     "uniqueItems": (
         list,
-        lambda _, __, items, ___: all(map(_is_text, items)) and len(set(items)) == len(items),
+        lambda _, __, items, ___: all(type(item) is str for item in items) and len(set(items)) == len(items),
     ),
     "items": (list, _items),
     "minProperties": (dict, lambda _, least, fields, __: len(fields) >= least),
