@@ -18,8 +18,8 @@ from kiejobs.adapters.kie.responses import why_no_document
 from kiejobs.adapters.project.files import model_names, read_schema, read_source
 from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
-from kiejobs.adapters.storage.output_folder import first_link, write_atomically
-from kiejobs.app.catalogue.files import schema_bytes, why_not_ours
+from kiejobs.adapters.storage.output_folder import write_atomically
+from kiejobs.app.catalogue.files import schema_bytes, why_not_ours, writable
 from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
@@ -106,10 +106,6 @@ def _fits(model: ModelView, word: str) -> bool:
 # --- an import --------------------------------------------------------------------------------------
 
 
-class _NotWritten(Exception):
-    """Why a model did not become a file."""
-
-
 def models_import(
     pages: Sequence[str], into: str | None, model: str | None, screen: Screen, *, force: bool
 ) -> ExitCode:
@@ -144,30 +140,23 @@ def _import(page: PageReading, folder: Path, pages_of: dict[str, str], *, force:
             continue
         try:
             files.append(_import_model(model, folder, force=force))
-        except _NotWritten as why:
-            problems.append(f"{page.name}: {model.model}: {why}")
+        except UsageProblem as why:
+            problems.append(f"{page.name}: {model.model}: {why.message}")
     return ImportedPage(page.name, tuple(files), tuple(problems))
 
 
 def _import_model(model: ImportedModel, folder: Path, *, force: bool) -> ImportedFile:
-    """Raises _NotWritten."""
-    path = folder / f"{model.model}.json"
-    try:
-        root = find_root().path
-        top = root if Path(os.path.abspath(folder)).is_relative_to(root) else folder.parent  # noqa: PTH100
-        link = first_link([path], top)
-        if link is not None:
-            raise _NotWritten(
-                f"{os.path.relpath(link)} is a symbolic link, and nothing is written through one"
-            )
+    """Raises UsageProblem where it can't become a file."""
+    path, root = folder / f"{model.model}.json", find_root().path
+    top = root if Path(os.path.abspath(folder)).is_relative_to(root) else folder.parent  # noqa: PTH100
+    with writable(path, top):
         return _write(model, path, force=force)
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
-        raise _NotWritten(f"can't write {path}: {error}") from error
 
 
 def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
-    there = _there(path)
-    before = there if there is not None else _bundled(model.model)
+    before = there = _there(path)
+    if there is None and model.model in model_names():  # ours, whose rules between fields no prose gives
+        before = dict(read_schema(f"models/{model.model}.json"))
     schema, more = merged(model.schema, before) if before is not None else (model.schema, [])
     shadows = (_SHADOWS,) if there is None and before is not None else ()
     outcome = "wrote"
@@ -178,7 +167,7 @@ def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
     else:
         data = schema_bytes(schema)
         if why := why_not_ours(data, model.model, path.as_posix()):
-            raise _NotWritten(why)
+            raise UsageProblem(why)
         write_atomically(path, data)
     comparable = before is not None and not why_not_ours(schema_bytes(before), model.model, path.as_posix())
     changes = model_changes(before, schema) if before is not None and comparable else ()
@@ -187,21 +176,16 @@ def _write(model: ImportedModel, path: Path, *, force: bool) -> ImportedFile:
 
 
 def _there(path: Path) -> dict[str, Any] | None:
-    """The schema that is there; None where there is none. Raises _NotWritten where it can't be read."""
+    """The schema that is there; None where there is none. Raises UsageProblem where it can't be read."""
     if not path.exists():
         return None
     try:
         found = json.loads(read_source(str(path), most=MOST_BYTES).data)
     except (ValueError, RecursionError, UsageProblem) as error:
-        raise _NotWritten(f"what is there can't be read: {error}") from error
+        raise UsageProblem(f"what is there can't be read: {error}") from error
     if not isinstance(found, dict):
-        raise _NotWritten(f"{path} is no schema")
+        raise UsageProblem(f"{path} is no schema")
     return found
-
-
-def _bundled(model: str) -> dict[str, Any] | None:
-    """Ours, whose rules between fields no page's prose gives: the project's own hides it from now on."""
-    return dict(read_schema(f"models/{model}.json")) if model in model_names() else None
 
 
 # --- a check: nothing is written ------------------------------------------------------------------

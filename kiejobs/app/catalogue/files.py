@@ -7,6 +7,8 @@ never through a link.
 from __future__ import annotations
 
 import json
+import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ from kiejobs.core.prices.prose import SOURCE
 from kiejobs.core.prices.table import FILE as PRICES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kiejobs.adapters.project.root import Root
     from kiejobs.core.prices.table import ModelPrice
@@ -74,11 +76,20 @@ def write_prices(root: Root, text: str) -> str:
 
 def _write(root: Root, name: str, data: bytes) -> str:
     path = Path(root.seen(name))
-    try:
-        link = first_link([path], root.path)
-        if link is not None:
-            raise UsageProblem(f"{link} is a symbolic link, and nothing is written through one")
+    with writable(path, root.path):
         write_atomically(path, data)
+    return path.as_posix()
+
+
+@contextmanager
+def writable(path: Path, top: Path) -> Iterator[None]:
+    """Around writing a file. Raises UsageProblem where that fails, or would follow a link below `top`."""
+    try:
+        link = first_link([path], top)
+        if link is not None:
+            raise UsageProblem(
+                f"{os.path.relpath(link)} is a symbolic link, and nothing is written through one"
+            )
+        yield
     except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in circles
         raise UsageProblem(f"can't write {path}: {error}") from error
-    return path.as_posix()
