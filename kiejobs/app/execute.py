@@ -191,7 +191,6 @@ def _addresses(execution: Execution) -> dict[str, list[str]]:
 
 
 def _judge(space: Workspace) -> Callable[[Sequence[str]], Awaitable[Mapping[str, str]]]:
-    """Of canaries' results."""
     from kiejobs.app.checks import judged  # noqa: PLC0415 - most have no canary
 
     async def judge(addresses: Sequence[str]) -> Mapping[str, str]:

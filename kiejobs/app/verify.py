@@ -91,7 +91,6 @@ def _several(attempt: Attempt, space: Workspace) -> str:
 
 
 def _cost(credits_: Decimal | None, times: int) -> str:
-    """Of buying again, in words."""
     if credits_ is None:
         return "at an unknown price"
     return f"{price_text(credits_ * times)} more than once would have cost"

@@ -287,7 +287,6 @@ def _settings(  # noqa: PLR0913 - one for each flag
     detach: bool = False, canary: bool = False, once: bool = False, until_done: bool = False,
     checks: bool = True,
 ) -> Settings:  # fmt: skip
-    """How to follow tasks, and how to submit them."""
     from kiejobs.runner import Rate, Settings  # noqa: PLC0415 - keeps `--help` light
 
     return Settings(

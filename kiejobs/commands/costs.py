@@ -47,8 +47,6 @@ _ONE_BUY = ("credits_per_run", "credits_per_job")
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """A job file, and what a run would do."""
-
     loaded: LoadedJobFile
     changes: Sequence[Change]
 
@@ -243,7 +241,6 @@ def _limits(books: _Books) -> Iterator[Limit]:
 
 
 def _used(rule: str, books: _Books, campaigns: Sequence[str]) -> Iterator[tuple[str, Decimal | None]]:
-    """Whose credits a rule counts, and how many they are."""
     if rule in _ONE_BUY:
         yield f"each {rule.rpartition('_')[2]}", None
     elif rule == "credits_per_campaign":

@@ -299,7 +299,6 @@ def _prices(
 
 
 def _summary(document: dict[str, Any] | None) -> str:
-    """What the document calls its model."""
     paths = (document or {}).get("paths")
     for path in paths.values() if isinstance(paths, dict) else ():
         post = path.get("post") if isinstance(path, dict) else None

@@ -135,7 +135,6 @@ def wanted(written: Json, request: Mapping[str, Json], kind: str) -> list[Check]
 
 
 def _asked(name: str, request: Mapping[str, Json], kind: str) -> dict[str, Json]:
-    """What a request says for certain about its result."""
     if name == "has_audio":
         is_asked = kind == "video" and any(request.get(key) is True for key in SOUND)
         return {"expected": True} if is_asked else {}
@@ -315,7 +314,6 @@ def _spans(
 
 
 def _has_none(check: Check, seen: Measured) -> str | None:
-    """Why there is nothing to look at, or to listen to."""
     if check.name in ("silence", "loudness"):
         return None if seen.has_audio else "it has no sound track"
     return None if seen.kind == "video" else "only a video is looked at for this"

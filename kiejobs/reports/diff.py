@@ -164,7 +164,6 @@ def _middles(was: str, now: str) -> tuple[str, str]:
 
 
 def _common(was: str, now: str) -> int:
-    """How many characters both begin with."""
     return bisect_left(
         range(1, min(len(was), len(now)) + 1), x=True, key=lambda size: was[:size] != now[:size]
     )

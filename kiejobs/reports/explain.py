@@ -173,7 +173,6 @@ def _identity(change: Change, aged: AgedPrice | None) -> list[str]:
 
 
 def _inputs(files: Sequence[LocalFile]) -> list[str]:
-    """What the request's local files are, by their bytes."""
     rows = []
     for file in files:
         pixels = f"{file.width} x {file.height} pixels, " if file.width and file.height else ""

@@ -177,7 +177,6 @@ def _refusing(views: Sequence[PlanView]) -> str:
 
 
 def _without_plan(refused: Sequence[tuple[str, KiejobsError]]) -> Iterator[str]:
-    """What is wrong in the first files, each in a few lines."""
     if not refused:
         return
     yield f"\u274c **No plan** for {few([code(name, _DETAIL) for name, _ in refused], _SOME)}: a run would buy nothing."
@@ -322,7 +321,6 @@ def _plan_row(row: PlanRow) -> str:
 
 
 def _same_edits(rows: Iterable[PlanRow]) -> Iterable[Sequence[PlanRow]]:
-    """Those with differences, the same ones together."""
     edits = SameEdits()
     groups: dict[object, list[PlanRow]] = {}
     for row in rows:
@@ -446,7 +444,6 @@ _FIRST = 3  # jobs of those that were edited in the same words
 
 
 def _headings(addresses: Sequence[str]) -> Iterator[str]:
-    """The first jobs of an edit, and how many more have it."""
     for address in addresses[:_FIRST]:
         yield f"@@ {shortened(sanitize(address), _ADDRESS)} @@"
     more = len(addresses) - _FIRST

@@ -422,7 +422,6 @@ def _around(
     paint: Paint,
     columns: int,
 ) -> tuple[str, str]:
-    """What precedes and follows an address."""
     known = pad(credits_text(credits_), _CREDITS, right=True) if spends else ""
     shown = paint.loud(known) if spends and credits_ is None else known
     words = f"{pad(sanitize(reason), columns)}  {shown}".rstrip()
@@ -547,7 +546,6 @@ def plans_json(plans: PlansView) -> str:
 
 
 def _sums_document(view: PlanView) -> dict[str, Json]:
-    """The sums of a plan, for its document."""
     totals = view.totals
     return {
         "digest": totals.digest,

@@ -211,7 +211,6 @@ class LineProgress:
             self._report(line, address, (state,))
 
     def _summarize(self, now: float) -> None:
-        """A line on the run, where one is due."""
         is_over = self._is_news and self._tally.settled == self._tally.total
         if not is_over and now < self._next + (0 if self._is_news else _ALIVE):
             return

@@ -231,7 +231,6 @@ class Runner:
             self._starts.release()
 
     async def _job(self, line: Change) -> None:
-        """One job from its line in the plan to its files."""
         task = None
         try:
             try:

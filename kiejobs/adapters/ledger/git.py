@@ -318,8 +318,6 @@ class GitStore:
 
 
 class _GitClaims:
-    """The port `Claims`."""
-
     size = _WINDOW
 
     def __init__(self, store: GitStore) -> None:

@@ -480,8 +480,6 @@ _DAMAGED = "restore the database from a backup; nothing is bought on top of a da
 
 @dataclass
 class _Journal:
-    """One run's journal as far as it was read."""
-
     record: JournalRecord
     seq: int = 0
     previous: str | None = None

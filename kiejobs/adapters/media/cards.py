@@ -184,7 +184,6 @@ def _rgb(hue: float, saturation: float, value: float) -> tuple[int, int, int]:
 
 
 def _background(size: tuple[int, int], hue: float) -> Image.Image:
-    """Dark, lighter towards one corner."""
     small = np.linspace(0, 1, 32)
     slope = (0.65 * (1 - small[:, None]) + 0.35 * small[None, :])[..., None]
     dark, light = np.array(_rgb(hue, 0.72, 0.13)), np.array(_rgb((hue + 0.06) % 1, 0.62, 0.42))
@@ -252,7 +251,6 @@ def _hang(pen: _Pen, pictures: Sequence[tuple[str, Image.Image | None]], panel: 
 
 
 def _write(pen: _Pen, card: Mapping[str, Any], place: _Place) -> None:
-    """Campaign, job, axes, prompt."""
     campaign, _, rest = str(card["address"] or "").partition("/")
     job, _, axes = rest.partition("#")[0].partition("[")
     wide = place.right - place.left
@@ -269,7 +267,6 @@ def _write(pen: _Pen, card: Mapping[str, Any], place: _Place) -> None:
 
 
 def _foot(pen: _Pen, card: Mapping[str, Any], place: _Place) -> None:
-    """The model, what was asked for, and that it is no result."""
     asked = [str(card["input"][key]) for key in ("resolution", "aspect_ratio") if card["input"].get(key)]
     asked += [f"{seconds_of(card['input'])} s"] if card["media_type"].startswith("video") else []
     line = "  ·  ".join(["rehearsal", *asked, card["model"]])

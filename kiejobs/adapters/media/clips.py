@@ -211,7 +211,6 @@ def _filtered(
 
 
 def _quoted(text: str) -> str:
-    """As a value in a filter's arguments."""
     return re.sub(r"([\\':])", r"\\\1", text)
 
 

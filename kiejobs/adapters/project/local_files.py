@@ -125,7 +125,6 @@ def _seen_as(name: str) -> str:
 
 
 def _unseen(path: str, meant: str) -> str:
-    """How two names that look the same differ."""
     both = (unicodedata.normalize("NFC", name) for name in (path, meant))
     pairs = [(one, other) for one, other in zip_longest(*both, fillvalue="") if one != other]
     if not pairs or _seen_as(path) != _seen_as(meant) or path.lower() == meant.lower():

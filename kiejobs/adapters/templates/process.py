@@ -152,7 +152,6 @@ class ProcessEnded(Exception):
 
 
 def _why(code: int, limits: Limits) -> TemplateProblem:
-    """What the template did that ended the process."""
     if code == -signal.SIGVTALRM:
         return limits.too_slow()
     if code in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT):

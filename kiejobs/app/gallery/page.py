@@ -146,7 +146,6 @@ def _campaign(shown: Shown, shelf: Shelf) -> Campaign:
 
 
 def _checks(attempts: Sequence[Attempt], shown: Shown) -> dict[tuple[str, int], list[dict[str, Json]]]:
-    """What checks found, as far as it is on record."""
     found = known_results(shown.space, attempts)
     return {key: [one._asdict() for one in results] for key, results in found.items()}
 

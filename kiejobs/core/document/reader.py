@@ -221,7 +221,6 @@ _BARE_TEMPLATE = re.compile(r"(?:^|[:\-\[,])\s*(\{[{%])")
 
 
 def _syntax_problem(name: str, lines: Sequence[str], error: yaml.YAMLError) -> Diagnostic:
-    """The diagnostic for what stopped the parser."""
     problem = getattr(error, "problem", None) or str(error)
     complaint = f"{problem} | {getattr(error, 'context', None) or ''}"
     words = next((one for one in _KNOWN if re.search(one.pattern, complaint)), None)

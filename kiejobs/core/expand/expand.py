@@ -384,7 +384,6 @@ def _multiplied(
 
 
 def _drafts(compiled: Sequence[CompiledJob], campaign: str, renderer: Renderer) -> Iterator[Drafts]:
-    """All rows, their templates rendered."""
     rows: Iterator[tuple[CompiledJob, Values]] = (
         (job, values) for job in compiled for values in (({},) if job.matrix is None else job.matrix)
     )

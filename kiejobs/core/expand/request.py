@@ -198,7 +198,6 @@ class Requests:
         return self._part(name, value)
 
     def _column(self, name: str, form: _Form, made: Drafts) -> list[_Part]:
-        """One field's part in each row."""
         if name in form.constants:
             return [form.constants[name]] * len(made.rows)
         if self._held >= _MOST_HELD:
@@ -288,7 +287,6 @@ def _holds(rule: FieldRule) -> Callable[[Mapping[str, Json]], bool]:
 
 
 def _long(columns: Sequence[Sequence[_Part]]) -> Sequence[bool]:
-    """For each row, whether a text of it hardly fits."""
     if not any(map(_IS_LONG, chain(*map(set, columns)))):
         return [False] * len(columns[0])
     return [any(map(_IS_LONG, parts)) for parts in zip(*columns, strict=True)]

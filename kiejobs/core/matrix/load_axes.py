@@ -169,7 +169,6 @@ class _Reader:
 
 
 def _zip_problems(document: Document, entry: JobEntry) -> Iterator[Diagnostic]:
-    """What keeps the axes from being walked together."""
     if len({isinstance(item, str) for item in entry.zipped}) > 1:
         hint = "several groups are all lists: `zip: [[a, b], [c, d]]`"
         message = "`zip` has both names and lists of them"

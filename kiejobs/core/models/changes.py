@@ -158,7 +158,6 @@ def _token(value: Json) -> bytes:
 
 
 def _bare(value: Json) -> Json:
-    """Without wording."""
     if isinstance(value, dict):
         return {key: _bare(item) for key, item in value.items() if key not in _WORDS}
     return [_bare(item) for item in value] if isinstance(value, list) else value

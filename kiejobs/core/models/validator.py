@@ -159,7 +159,6 @@ def texts_in(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
 
 
 def _is_blank(value: Json) -> bool:
-    """Nothing that a person could see."""
     if isinstance(value, str):
         return not any(char.isprintable() and not char.isspace() and char not in _BLANKS for char in value)
     return isinstance(value, list) and (not value or all(map(_is_blank, value)))

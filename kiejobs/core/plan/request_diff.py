@@ -116,7 +116,6 @@ def _fields(was: Job | None, now: Job | None) -> tuple[FieldChange, ...]:
 
 
 def _said(job: Job | None) -> dict[str, Json]:
-    """What a job says to the API, field by field."""
     if job is None:
         return {}
     callback = {} if job.callback_url is None else {"callBackUrl": job.callback_url}

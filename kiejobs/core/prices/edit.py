@@ -100,7 +100,6 @@ def _with(text: str, price: ModelPrice) -> str:
 
 
 def _starts(document: Document) -> list[int]:
-    """The lines on which keys and entries begin."""
     keys = [*((key,) for key in document.root), *(("models", model) for model in document.root["models"])]
     return sorted(document.place(key, key=True).line for key in keys)
 

@@ -206,7 +206,6 @@ def _values(form: Mapping[str, Any]) -> list[str]:
 
 
 def _is_count(name: str, form: Mapping[str, Any]) -> bool:
-    """May it say how many are made?"""
     if not _COUNTS.fullmatch(_INNER_CAPITAL.sub("_", name).lower()):
         return False
     values = _values(form)

@@ -226,7 +226,6 @@ def _rows(
 
 
 def _heading_problems(text: Text, delimiter: str, header: _Record) -> Iterator[Diagnostic]:
-    """What is wrong with the names of the columns."""
     columns, starts = header[0], _split(text, header[1], delimiter)[0]
     if len(columns) > MAX_COLUMNS:
         yield text.problem(starts[MAX_COLUMNS], f"more than {MAX_COLUMNS:,} columns")

@@ -160,7 +160,6 @@ def all_reads(own: Reads, reads_of_named: Callable[[str], Reads]) -> Reads:
 
 
 def _keys(tree: nodes.Template, name: str) -> Names:
-    """The keys of the mapping `name`."""
     lookups: Iterable[Any] = tree.find_all((nodes.Getattr, nodes.Getitem))
     keys: list[Any] = [
         _constant_key(node)

@@ -223,7 +223,6 @@ def _worst_first(changes: Sequence[ModelChange]) -> list[ModelChange]:
 
 
 def _rebuys(checked: Sequence[CheckedModel]) -> bool:
-    """Did a default come, go or change?"""
     return any(
         (change.kind == "default" and not change.kept)
         or (change.kind == "field" and isinstance(change.now, dict) and "default" in change.now)

@@ -91,7 +91,6 @@ def reports_sum(views: Sequence[RunView], *, color: bool = False) -> str:
 
 
 def _tables(view: RunView, paint: Paint, detail: Detail, wide: int | None) -> Iterator[str]:
-    """One for each campaign, where there are several."""
     parts = list(_by_campaign(view))
     for number, part in enumerate(parts):
         yield from ["", *_table(part, paint, detail, wide)][not number :]
@@ -151,7 +150,6 @@ def _credits(job: JobView) -> str:
 
 
 def _below(job: JobView) -> Iterator[str]:
-    """The task, and what came of it."""
     paths = map(itemgetter("path"), job.job["files"])
     came = list(filter(None, [*paths, job.error, job.note or _said(job.job)]))
     words = [job.job["task_id"] or "", *came[:1]]
@@ -163,7 +161,6 @@ def _below(job: JobView) -> Iterator[str]:
 
 
 def _bad(view: RunView, job: JobView) -> list[str]:
-    """Its checks that failed, or warn."""
     from kiejobs.reports.check_results import bad_lines  # noqa: PLC0415 - only where there are checks
 
     return list(bad_lines(view.checks.get(job.address, ())))
@@ -178,7 +175,6 @@ def _said(job: Mapping[str, Json]) -> str | None:
 
 
 def _places(view: RunView) -> list[str]:
-    """Where the videos are, and the record of the run."""
     has_files = any(map(itemgetter("files"), view.manifest["jobs"].values()))
     lines = [f"files:  {sanitize(view.outputs)}"] if view.outputs and has_files else []
     return lines + ([f"record: {sanitize(view.record)}"] if view.record else [])
