@@ -111,6 +111,11 @@ def _read(
             what = "`input`" if "model" in fields else "`model` and no `input`"
             requests.others.append(f"{place}: its body has no {what}: createTask takes {{model, input}}")
             continue
+        if not (choice or _is_create(path)):
+            requests.others.append(
+                f"{place}, where kiejobs sends every request; --model ID imports it all the same"
+            )
+            continue
         examples = _examples(references, media, variant, prose)
         calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
         shown = next((names for group in examples if (names := [name for name, _ in group])), [])

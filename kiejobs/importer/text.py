@@ -69,7 +69,7 @@ _TYPE = re.compile(r"([a-z]+)(?:\s*([<\[(]|of\s)\s*([a-z]*))?")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
 
-_ENDPOINT = re.compile(r"\b(?:POST|GET|PUT)\s{1,3}(?:https?://[\w.:-]{1,100})?(/[\w/.-]{1,200})")
+_ENDPOINT = re.compile(r"\b(POST|GET|PUT)\s{1,3}(?:https?://[\w.:-]{1,100})?(/[\w/.-]{1,200})")
 _PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
 _TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
 _FENCE = re.compile(r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE)
@@ -100,7 +100,7 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
         return documents, problems
     if (root := described(plain)) is not None:
         return [ApiDocument(root, notes=(_DESCRIBED,))], []
-    path = _endpoint(plain)
+    path = _endpoint(plain, "POST GET PUT")
     elsewhere = "" if path.endswith("/createTask") else f"; {path} is not createTask"
     return [], [f"{name}: {_NOTHING}{elsewhere}"]
 
@@ -196,9 +196,9 @@ def described(text: str) -> Schema | None:
     return {"paths": {_endpoint(text): {"post": post}}}
 
 
-def _endpoint(text: str) -> str:
+def _endpoint(text: str, verbs: str = "POST") -> str:
     """Where the page sends its request, as far as it says so."""
-    found = _ENDPOINT.findall(text)
+    found = [path for verb, path in _ENDPOINT.findall(text) if verb in verbs]
     return next(
         (path for path in found if path.endswith("/createTask")), found[0] if found else "/createTask"
     )
@@ -269,11 +269,14 @@ def _prose_fields(text: str) -> list[Field]:
         *above, own = headings or ("",)
         if any(_ANSWERS.search(one) for one in above):
             continue
-        path = _path(own)
-        facts = _facts(lines) if path else {}
+        path, rows = _path(own), [] if _ANSWERS.search(own) else _rows(lines)
+        facts = _facts([line for line in lines if not rows or line.count("|") < 2]) if path else {}
         fields = [(path, _marked(own, facts))] if "type" in facts else []
-        if not fields and not _ANSWERS.search(own):
-            above, fields = [*above, own], _rows(lines)
+        if not fields:
+            above, fields = [*above, own], rows
+        else:  # of an object the rows are what is within, else further fields
+            inside = path if "object" in facts["type"].lower() else ()
+            fields += [(at if at[0] == path[0] else (*inside, *at), row) for at, row in rows]
         if any(_INPUT.search(one.lower()) for one in above):
             fields = [(at if at[0] in _ROOT else ("input", *at), facts) for at, facts in fields]
         found += fields

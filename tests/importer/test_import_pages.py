@@ -598,6 +598,19 @@ def test_what_is_made_is_told_by_what_is_shown_where_nothing_else_does() -> None
     assert made.schema["x-kiejobs-output"] == {"media_type": "audio/mpeg", "extension": ".mp3"}
 
 
+def test_a_table_below_the_heading_of_one_field_describes_more_fields() -> None:
+    table = "| name | type | description |\n|---|---|---|\n"
+    text = (
+        "# Moss\n\n## model\n\n- **Type**: string\n- **Description**: Must be `moss/1`\n\n## input\n\n"
+        f"### seconds\n\n- **Type**: integer\n\n{table}| steps | integer | max 4 |\n\n"
+        f"### shot\n\n- **Type**: object\n\n{table}| text | string | |\n"
+    )
+    (made,) = read_page("moss", text, imported="2026-01-01").models
+    fields = made.schema["properties"]["input"]["properties"]
+    assert (fields["seconds"].get("maximum"), fields["steps"]["maximum"]) == (None, 4)
+    assert list(fields["shot"]["properties"]) == ["text"]
+
+
 @pytest.mark.parametrize(
     "piece",
     [
@@ -750,6 +763,12 @@ def test_a_page_of_another_endpoint_says_so() -> None:
     post = {"requestBody": {"content": {"application/json": {"schema": flat}}}}
     document["paths"] = {"/api/v1/moss/generate": {"post": post}}
     assert "POST /api/v1/moss/generate is not createTask" in read(document).problems[0]
+    document["paths"] = {
+        "/api/v1/moss/generate": small({"const": "moss/1"})["paths"]["/api/v1/jobs/createTask"]
+    }
+    assert "POST /api/v1/moss/generate is not createTask" in read(document).problems[0]
+    (asked,) = read_page("moss", json.dumps(document), imported="x", choice="moss/1").models
+    assert any("POST /api/v1/moss/generate" in note for note in asked.notes)
     document["paths"] = {"/api/v1/jobs/recordInfo": {"get": {}}}
     assert "it describes GET /api/v1/jobs/recordInfo" in read(document).problems[0]
     text = "# Moss\n\nPOST https://example.com/api/v1/moss/generate\n"
