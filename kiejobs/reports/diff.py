@@ -17,6 +17,7 @@ from itertools import takewhile
 from operator import eq
 from typing import TYPE_CHECKING, Final
 
+from kiejobs.core.document.nodes import with_texts
 from kiejobs.core.plan.request_diff import Kind
 from kiejobs.reports.diagnostics import problem_document
 from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows
@@ -364,14 +365,12 @@ def with_paths(value: Json, files: Mapping[str, str]) -> Json:
 
     `files`: paths by reference; without one only the hash.
     """
-    if isinstance(value, str) and _REF.fullmatch(value):
-        short = value[:_HASH]
-        return f"{files[value]} ({short})" if value in files else short
-    if isinstance(value, list):
-        return [with_paths(item, files) for item in value]
-    if isinstance(value, dict):
-        return {key: with_paths(item, files) for key, item in value.items()}
-    return value
+
+    def named(text: str) -> str:
+        short = text[:_HASH] if _REF.fullmatch(text) else text
+        return f"{files[text]} ({short})" if text in files else short
+
+    return with_texts(value, named)
 
 
 def common(was: Sequence[str], now: Sequence[str]) -> int:

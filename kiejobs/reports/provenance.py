@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kiejobs.core.document.checked import dotted
+from kiejobs.core.document.nodes import with_texts
 from kiejobs.core.expand.job import refs_in
 from kiejobs.core.ledger.manifest import job_of_attempt
 from kiejobs.core.ledger.records import State
@@ -79,13 +80,7 @@ def input_files(attempt: Attempt, provenance: Provenance) -> Iterator[InputFile]
 
 def public(value: Json) -> Json:
     """An input's value with bare URLs: a query may be a signature."""
-    if isinstance(value, str):
-        return bare(value) if is_url(value) else value
-    if isinstance(value, list):
-        return [public(item) for item in value]
-    if isinstance(value, dict):
-        return {key: public(item) for key, item in value.items()}
-    return value
+    return with_texts(value, lambda text: bare(text) if is_url(text) else text)
 
 
 def is_url(value: Json) -> bool:

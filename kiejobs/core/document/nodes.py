@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from kiejobs.core.diagnostics import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict of such. Not checked further by mypy."""
@@ -133,11 +133,16 @@ def leaves(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:
 
 def plain_json(value: Json) -> Json:
     """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
+    return with_texts(value, trimmed)
+
+
+def with_texts(value: Json, change: Callable[[str], Json]) -> Json:
+    """The value with all texts in it changed, keys left alone."""
     if isinstance(value, str):
-        return trimmed(value)
+        return change(value)
     if isinstance(value, dict):
-        return dict(zip(value, map(plain_json, value.values()), strict=True))
-    return list(map(plain_json, value)) if isinstance(value, list) else value
+        return {name: with_texts(item, change) for name, item in value.items()}
+    return [with_texts(item, change) for item in value] if isinstance(value, list | tuple) else value
 
 
 def trimmed(text: str) -> str:

@@ -13,6 +13,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from kiejobs.core.document.nodes import with_texts
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.core.urls import bare
 
@@ -52,13 +53,7 @@ def freshest(uploads: Sequence[Uploaded], now: datetime) -> Uploaded | None:
 
 def as_sent(value: Json, urls: Mapping[str, str]) -> Json:
     """A request's value with each ref that `urls` has replaced by its address."""
-    if isinstance(value, str):
-        return urls.get(value, value)
-    if isinstance(value, list | tuple):
-        return [as_sent(item, urls) for item in value]
-    if isinstance(value, dict):
-        return {name: as_sent(item, urls) for name, item in value.items()}
-    return value
+    return with_texts(value, lambda text: urls.get(text, text))
 
 
 def stood_for(ref: str, url: str, uploads: Uploads) -> bool:
