@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from kiejobs.core.document.nodes import Json
+
 _HOLDER = ".lock.json"
 _LOCK = ".lock"
 _GLANCE = 1.0  # seconds
@@ -184,10 +186,15 @@ def live_run(runs: Path) -> str | None:
     return str(run_id) if run_id else None
 
 
-def holder(runs: Path) -> dict[str, object]:
+def holder(runs: Path) -> dict[str, Json]:
     """What the holder wrote about itself; empty where it has not yet."""
+    return read_note(runs / _HOLDER)
+
+
+def read_note(path: Path) -> dict[str, Json]:
+    """A JSON object that is written now and then; empty where there is none that can be read."""
     try:
-        found = json.loads((runs / _HOLDER).read_text(encoding="utf-8"))
+        found = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

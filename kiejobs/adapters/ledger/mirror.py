@@ -27,6 +27,7 @@ from kiejobs.adapters.git import GitFailed
 from kiejobs.adapters.ledger.folder import MANIFEST
 from kiejobs.adapters.ledger.journal import JOURNAL, complete_lines, take_in
 from kiejobs.adapters.ledger.lease import LEASE, Lease, lease_from
+from kiejobs.adapters.ledger.locks import read_note
 from kiejobs.adapters.ledger.moved import MOVED
 from kiejobs.adapters.storage.output_folder import write_atomically
 from kiejobs.core.diagnostics import JournalProblem
@@ -340,11 +341,7 @@ class Mirror:
 
 def read_published(runs: Path) -> Mapping[str, Json]:
     """Which branch and remote a folder was last held against, and what was seen there."""
-    try:
-        found = json.loads((runs / _SEEN).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_note(runs / _SEEN)
 
 
 def _run(path: str) -> str:
