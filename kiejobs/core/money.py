@@ -24,6 +24,16 @@ def money(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def money_or_null(value: Decimal | None) -> str | None:
+    """The same; null where unknown."""
+    return None if value is None else money(value)
+
+
+def or_unknown(text: str | None) -> Decimal | None:
+    """An amount that was checked before; None where it is unknown."""
+    return None if text is None else Decimal(text)
+
+
 def credits_text(value: Decimal | None) -> str:
     """`16`, `1,600.5`, `unknown`."""
     if value is None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import credits_text, money, price_text
-from kiejobs.reports.documents import FORMAT_VERSION, by_fields, money_or_null
+from kiejobs.core.money import credits_text, money, money_or_null, price_text
+from kiejobs.reports.documents import FORMAT_VERSION, by_fields
 from kiejobs.reports.provenance import csv_row
 from kiejobs.reports.terminal import REHEARSED, Detail, Paint, columns, plural, sanitize, shortened, table
 

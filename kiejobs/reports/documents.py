@@ -49,11 +49,6 @@ def json_rows(document: Mapping[str, Json], rows: str) -> str:
     return f"{{{', '.join(parts)}}}\n"
 
 
-def money_or_null(value: Decimal | None) -> str | None:
-    """Credits as a decimal in text; null where unknown."""
-    return None if value is None else money(value)
-
-
 def by_fields(one: Any) -> dict[str, Json]:
     """A dataclass, each field under its name; credits as decimals in text."""
     return {key: money(value) if isinstance(value, Decimal) else value for key, value in asdict(one).items()}

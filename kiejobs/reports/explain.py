@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import price_text
+from kiejobs.core.money import money_or_null, price_text
 from kiejobs.core.plan.plan import Action
 from kiejobs.reports.diff import diff_lines
-from kiejobs.reports.documents import FORMAT_VERSION, attempt_document, diff_document, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION, attempt_document, diff_document
 from kiejobs.reports.picks import decision_document
 from kiejobs.reports.plan import price_entry, prices_words
 from kiejobs.reports.run.view import doubt_steps

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.document.checked import KIND_WORDS
 from kiejobs.core.models.descriptions import field_description
-from kiejobs.core.money import credits_text, money
-from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.core.money import credits_text, money, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.terminal import Paint, columns, few, fit, plural, sanitize, shortened
 
 if TYPE_CHECKING:
@@ -244,8 +244,7 @@ def _head(model: ModelView, paint: Paint) -> list[str]:
     return [
         sanitize(model.spec.model),
         sanitize(model.title),
-        *([""] if model.description else []),
-        *([sanitize(model.description)] if model.description else []),
+        *(["", sanitize(model.description)] if model.description else []),
         "",
         *(f"{paint.dim(name.ljust(5))}  {value}" for name, value in facts),
     ]

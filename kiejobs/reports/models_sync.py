@@ -9,8 +9,8 @@ import textwrap
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kiejobs.core.money import credits_text
-from kiejobs.reports.documents import FORMAT_VERSION, money_or_null
+from kiejobs.core.money import credits_text, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION
 from kiejobs.reports.model_pages.pages import check_document, model_lines, status_counts
 from kiejobs.reports.models import price_document, price_range
 from kiejobs.reports.terminal import Paint, few, plural, sanitize, shortened

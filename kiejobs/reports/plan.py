@@ -15,10 +15,10 @@ from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import credits_text, money, price_text
+from kiejobs.core.money import credits_text, money, money_or_null, price_text
 from kiejobs.core.plan.plan import Action
 from kiejobs.core.prices.table import OLD_AFTER
-from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, json_text, money_or_null
+from kiejobs.reports.documents import FORMAT_VERSION, diff_document, json_rows, json_text
 from kiejobs.reports.terminal import REHEARSED, Detail, Paint, few, pad, plural, sanitize, shortened, width
 
 if TYPE_CHECKING:
@@ -375,9 +375,8 @@ def _varying(rows: Sequence[PlanRow]) -> Iterator[str]:
     """What rows that are shown as one have, and what they cost each."""
     halves = [row.change.address.partition("[") for row in rows]
     names = {half[0]: None for half in halves}
-    pairs = dict.fromkeys(
-        ",".join([half[2].rpartition("]")[0] for half in halves]).split(",")
-    )  # once, not by row
+    axes = ",".join([half[2].rpartition("]")[0] for half in halves])
+    pairs = dict.fromkeys(axes.split(","))  # once, not by row
     values: dict[str, dict[str, None]] = {"job": {_upto(name, "[").partition("/")[2]: None for name in names}}
     for pair in filter(None, pairs):
         axis, _, value = pair.partition("=")

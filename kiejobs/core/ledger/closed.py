@@ -19,6 +19,7 @@ from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.events import Timed, from_json, to_json
 from kiejobs.core.ledger.ledger import Attempt
 from kiejobs.core.ledger.records import Failure, FileRecord, State
+from kiejobs.core.money import or_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -160,7 +161,7 @@ def _plain(value: Any) -> Json:
 
 def _attempt(run_id: str, row: Sequence[Any]) -> Attempt:
     request, (task_id, state, charged, failure, urls, files, times) = list(row[:9]), row[9:]
-    request[_CREDITS] = _amount(request[_CREDITS])
+    request[_CREDITS] = or_unknown(request[_CREDITS])
     reserved = e.Reserved(*request)
     return Attempt(
         reserved.attempt_id,
@@ -169,13 +170,9 @@ def _attempt(run_id: str, row: Sequence[Any]) -> Attempt:
         reserved.address,
         None if state is None else State(state),
         task_id,
-        _amount(charged),
+        or_unknown(charged),
         None if failure is None else Failure(*failure),
         tuple(urls),
         tuple(FileRecord(*file) for file in files),
         times,
     )
-
-
-def _amount(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.ledger import events as e
 from kiejobs.core.ledger.records import Failure, State, sibling_path
-from kiejobs.core.money import money
+from kiejobs.core.money import money, money_or_null
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -115,7 +115,7 @@ def job_of_attempt(attempt: Attempt) -> dict[str, Json]:
         "state": attempt.state.value if attempt.state else None, "task_id": attempt.task_id,
         "other_task_ids": sorted(attempt.other_task_ids), "attempt_id": attempt.attempt_id,
         "model": reserved.model, "input": reserved.input,
-        "credits": {"planned": _money(reserved.credits), "charged": _money(attempt.charged)},
+        "credits": {"planned": money_or_null(reserved.credits), "charged": money_or_null(attempt.charged)},
         "times": dict(zip(_TIMES, map(attempt.times.get, _TIMES), strict=True)),
         "files": [
             {"path": file.path, "sha256": file.sha256, "bytes": file.bytes,
@@ -172,10 +172,6 @@ def _planned(line: e.Planned, ledger: Ledger) -> dict[str, Any]:
         "address": line.address, "fingerprint": line.fingerprint, "take": line.take,
         "state": None, "task_id": None, "other_task_ids": [], "attempt_id": None,
         "model": line.model, "input": None,
-        "credits": {"planned": _money(line.credits), "charged": None},
+        "credits": {"planned": money_or_null(line.credits), "charged": None},
         "times": dict.fromkeys(_TIMES), "files": [], "error": None,
     }  # fmt: skip
-
-
-def _money(value: Decimal | None) -> str | None:
-    return None if value is None else money(value)

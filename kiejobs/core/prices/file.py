@@ -16,6 +16,7 @@ from kiejobs.core.diagnostics import Diagnostic, Place, Severity
 from kiejobs.core.document.checked import Form, check
 from kiejobs.core.document.nodes import Document, Json, plain_json
 from kiejobs.core.document.wording import show, suggest
+from kiejobs.core.money import or_unknown
 from kiejobs.core.prices.table import PER_1000_CHARACTERS, ModelPrice, PriceLine, PriceTable, as_text, day_of
 
 if TYPE_CHECKING:
@@ -123,8 +124,8 @@ def _price(model: str, stated: Mapping[str, Any], usd: str | None, file: str | N
         source=stated["source"],
         date=stated["date"],
         quantity=None if unstated else quantity,
-        minimum=_amount(stated.get("minimum")),
-        usd_per_credit=_amount(stated.get("usd_per_credit", usd)),
+        minimum=or_unknown(stated.get("minimum")),
+        usd_per_credit=or_unknown(stated.get("usd_per_credit", usd)),
         note=stated.get("note"),
         until=stated.get("until"),
         unstated=unstated,
@@ -156,10 +157,6 @@ def _choices(name: str, wanted: Json) -> list[tuple[str, str | bool]]:
         return [(name, wanted["given"])]
     values = wanted if isinstance(wanted, list) else [wanted]
     return [(name, as_text(value) or "") for value in values]
-
-
-def _amount(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
 
 
 # --- models, fields and values that there are ----------------------------------------------------

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from kiejobs.core.address import read_label
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.ledger.costs import Cost, cost_of
-from kiejobs.core.money import money
+from kiejobs.core.money import money, money_or_null
 from kiejobs.core.plan.plan import job_address
-from kiejobs.reports.documents import money_or_null
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

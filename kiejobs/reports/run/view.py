@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 
 from kiejobs.core.ledger.manifest import NOT_COLLECTED
 from kiejobs.core.ledger.records import State
-from kiejobs.core.money import UNPRICED, credits_text, money, price_text
+from kiejobs.core.money import UNPRICED, credits_text, money, money_or_null, price_text
 from kiejobs.core.prices.table import FILE
-from kiejobs.reports.documents import by_fields, money_or_null
+from kiejobs.reports.documents import by_fields
 from kiejobs.reports.terminal import Paint, moment, plural, quoted, sanitize, shortened, state_words
 
 if TYPE_CHECKING:
