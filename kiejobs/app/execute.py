@@ -126,9 +126,7 @@ def execute(
     try:
         return anyio.run(_execute, execution, space, key, screen, all_reserved)
     except (Exception, KeyboardInterrupt) as error:
-        if isinstance(
-            error, KiejobsError | KeyboardInterrupt
-        ):  # a fault file that is not there, say: no run that died
+        if isinstance(error, KiejobsError | KeyboardInterrupt):  # no run that died
             _end_journal(execution, getattr(error, "exit_code", ExitCode.INTERRUPTED), screen)
         with suppress(Exception):  # this machine may be gone soon, and with it what only it knows
             space.store.publish(execution.journal.run_id)

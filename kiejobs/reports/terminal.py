@@ -221,9 +221,8 @@ def moment(time: str | None, *, local: bool = False) -> str:
     if not found:
         return sanitize(time or "an unknown time")
     if local:
-        with suppress(
-            ValueError, OverflowError, OSError
-        ):  # no such time, or none that the system can convert
+        # There may be no such time, or none that the system can convert.
+        with suppress(ValueError, OverflowError, OSError):
             return f"{datetime.fromisoformat(found[0]).astimezone():%Y-%m-%d %H:%M:%S %Z}"
     return f"{found[1]} {found[2]} UTC"
 

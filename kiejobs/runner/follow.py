@@ -183,7 +183,6 @@ class Follower:
         if outcome.code is not None:
             said = f"the API says {outcome.code}: {outcome.message}"
             watch.note = outcome.message if outcome.by_edge else said
-        if outcome.code is not None:
             watch.connected = self._world.clock.monotonic()
 
     def _is_enough(self, watch: _Watch) -> bool:

@@ -215,7 +215,8 @@ def _differing(job: Job, first: Job) -> list[str]:
 
 def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
     names, files = f"`{first.address}` and `{job.address}`", f"`{first.output}` and `{job.output}`"
-    message, hint = f"{names} would write the same file `{job.output}`", _apart(job)
+    lacking = "an axis or `{{ take }}`" if job.axes or job.take > 1 else "`{{ job }}`"
+    message, hint = f"{names} would write the same file `{job.output}`", f"put {lacking} into `output`"
     alike = next((axis for axis in _differing(job, first) if _reads_axis(places.entry.output, axis)), None)
     if job.output.casefold() != first.output.casefold():
         message = f"{names} would write {files}: one is a file where the other needs a folder"
@@ -229,11 +230,6 @@ def _same_file(job: Job, first: Job, places: Places) -> RowProblem:
         message += f": `output` makes the same text of both values of axis `{alike}`"
         hint = "rename one of the two values, or put what differs into `output`"
     return places.problem("output-collision", message, places.entry.spot, hint, fold=("duplicate",))
-
-
-def _apart(job: Job) -> str:
-    """What `output` may lack."""
-    return f"put {'an axis or `{{ take }}`' if job.axes or job.take > 1 else '`{{ job }}`'} into `output`"
 
 
 def _reads_axis(output: str | None, axis: str) -> bool:

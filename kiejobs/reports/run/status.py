@@ -102,7 +102,11 @@ def _open_jobs(view: StatusView, paint: Paint, flag: str, most: int | None) -> l
     """What is at the API, or made and not here, by kind, each below a blank line."""
     lines: list[str] = []
     if at_api := [one for one in view.open if not one.lacks_result]:
-        lines += ["", *_open(view, at_api, paint, flag, most)]
+        words = f"download the files with `kiejobs collect{flag}`"
+        lines += ["", *_tasks("At the API", words, at_api, "submitted", paint, most)]
+    if at_api and _are_arriving(view):
+        last = paint.moment(view.callbacks[-1])
+        lines.append(f"  callbacks arrive, the last {last}: polling is only a safety net")
     if unnamed := [one for one in view.open if one.lacks_result]:
         words = f"successful, but the API named no usable result; ask again with `kiejobs collect{flag}`"
         lines += ["", *_tasks("No result", words, unnamed, "submitted", paint, most)]
@@ -134,11 +138,8 @@ def statuses_text(
 def statuses_document(views: Sequence[StatusView], whole: StatusView) -> dict[str, Json]:
     """Each campaign's, and what they are together."""
     totals = {"counts": dict(whole.counts), "committed": money(whole.committed)}
-    return {
-        "format_version": FORMAT_VERSION,
-        "statuses": list(map(status_document, views)),
-        "totals": totals,
-    }
+    statuses = list(map(status_document, views))
+    return {"format_version": FORMAT_VERSION, "statuses": statuses, "totals": totals}
 
 
 def status_document(view: StatusView) -> dict[str, Json]:
@@ -191,16 +192,6 @@ def _counts(view: StatusView, paint: Paint) -> Iterator[str]:
     yield from (f"  {line}" for line in columns(rows, right=frozenset({1})))
     if rows:
         yield f"  {price_text(view.committed)} spent or held"
-
-
-def _open(
-    view: StatusView, at_api: Sequence[Attempt], paint: Paint, flag: str, most: int | None
-) -> Iterator[str]:
-    words = f"download the files with `kiejobs collect{flag}`"
-    yield from _tasks("At the API", words, at_api, "submitted", paint, most)
-    if _are_arriving(view):
-        last = paint.moment(view.callbacks[-1])
-        yield f"  callbacks arrive, the last {last}: polling is only a safety net"
 
 
 def _are_arriving(view: StatusView) -> bool:
