@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -29,8 +30,8 @@ MOST_DEPTH = 48
 _BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _MODEL = re.compile(r"[\"']model[\"']\s{0,9}:\s{0,9}[\"']([^\"'\s]{1,100})[\"']")
 _NO_REQUEST = "no POST with a `model` and an `input`"
-_LOWER = frozenset({"minimum", "exclusiveMinimum", "minLength", "minItems"})
-_UPPER = frozenset({"maximum", "exclusiveMaximum", "maxLength", "maxItems"})
+_NARROWER = dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems"), max)
+_NARROWER |= dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems"), min)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,36 +186,30 @@ def _examples(references: References, media: Schema, schema: Schema, prose: str)
     for place in (media, schema):
         several = place.get("examples")
         values = list(several.values()) if isinstance(several, dict) else items_in(several)
-        found = [place.get("example")]
-        for one in values[:MOST_EXAMPLES]:
-            example = references.target(one)
-            wrapped = isinstance(example, dict) and "value" in example
-            found.append(example["value"] if wrapped else example)
-        groups.append([body for one in found for body in _bodies(one)])
-    return [*groups, [body for one in bodies_in(prose) for body in _bodies(one)]]
+        shown = [place.get("example"), *map(references.target, values[:MOST_EXAMPLES])]
+        groups.append([body for one in shown for body in _bodies(mapping(one).get("value", one))])
+    return [*groups, bodies_in(prose)]
 
 
 def _bodies(example: Any) -> list[Example]:
     """The body, also where it is JSON in a text; of a text that is no JSON the model that it names."""
-    if isinstance(example, str):
-        names = _MODEL.findall(example[:50_000])[:1]
-        return [body for one in bodies_in(example) for body in _bodies(one)] or [(name, {}) for name in names]
-    body = by_name(example)
-    is_whole = isinstance(body.get("model"), str) and isinstance(body.get("input"), dict)
-    return [(body["model"].strip(), by_name(body["input"]))] if is_whole else []
+    if not isinstance(example, str):
+        return _complete(example)
+    return bodies_in(example) or [(name, {}) for name in _MODEL.findall(example[:50_000])[:1]]
 
 
-def bodies_in(text: str) -> list[Schema]:
+def bodies_in(text: str) -> list[Example]:
     """Complete requests that a text shows as JSON, in any place."""
-    found: list[Schema] = []
+    found: list[Example] = []
     for at in list(_BODY.finditer(text))[:MOST_EXAMPLES]:
-        try:
-            body, _ = json.JSONDecoder().raw_decode(text, at.start())
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(body.get("model"), str) and isinstance(body.get("input"), dict):
-            found.append(body)
+        with suppress(ValueError, RecursionError):
+            found += _complete(json.JSONDecoder().raw_decode(text, at.start())[0])
     return found
+
+
+def _complete(value: Any) -> list[Example]:
+    model, given = (by_name(value).get(key) for key in ("model", "input"))
+    return [(model.strip(), by_name(given))] if isinstance(model, str) and isinstance(given, dict) else []
 
 
 def _examples_of(model: str, groups: list[list[Example]], known: set[str]) -> tuple[Schema, ...]:
@@ -303,31 +298,25 @@ class References:
 def _entry(node: Any, name: str) -> Any:
     if isinstance(node, list):
         return node[int(name)] if name.isdecimal() and int(name) < len(node) else None
-    if not isinstance(node, dict):
-        return None
-    if name in node:
-        return node[name]
-    same = [value for key, value in node.items() if str(key).strip() == name.strip()]
-    return same[0] if len(same) == 1 else None
+    entries = mapping(node)
+    return entries[name] if name in entries else by_name(entries).get(name.strip())
 
 
 def both(one: Any, other: Any) -> Schema:
     """A schema that wants what both want, as far as one schema can."""
     one, other = mapping(one), mapping(other)
-    shared = {key: _together(key, one[key], other[key]) for key in one if key in other}
-    return {**one, **other, **shared}
+    return {**one, **other, **{key: _together(key, one[key], other[key]) for key in one if key in other}}
 
 
 def _together(key: str, one: Any, other: Any) -> Any:
     if isinstance(one, dict) and isinstance(other, dict) and key == "properties":
-        shared = {name: both(one[name], other[name]) for name in one if name in other}
-        return {**one, **other, **shared}
+        return {**one, **other, **{name: both(one[name], other[name]) for name in one if name in other}}
     if isinstance(one, list) and isinstance(other, list):
         if key == "required":
             return [*one, *(name for name in other if name not in one)]
         return ([value for value in one if value in other] if key == "enum" else []) or other
-    if key in _LOWER | _UPPER and is_number(one) and is_number(other):
-        return max(one, other) if key in _LOWER else min(one, other)
+    if key in _NARROWER and is_number(one) and is_number(other):
+        return _NARROWER[key](one, other)
     return other
 
 

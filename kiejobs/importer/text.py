@@ -68,9 +68,10 @@ _BLOCK = re.compile(r"(?:`{3,9}|~{3,9})[^`\n]{0,99}\n(.*?)\n[ \t]{0,12}(?:`{3}|~
 _TYPE = re.compile(r"([a-z]+)(?:\s*([<\[(]|of\s)\s*([a-z]*))?")
 _TITLE = re.compile(r"^# {1,3}(.{1,200})$", re.MULTILINE)
 _ROOT = frozenset({"model", "callBackUrl", "input"})
+_EMPTY = frozenset({"", "-", "\u2014", "\u2013", "/"})
 
 _ENDPOINT = re.compile(r"\b(POST|GET|PUT)\s{1,3}(?:https?://[\w.:-]{1,100})?(/[\w/.-]{1,200})")
-_PLAIN = re.compile(r"""["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.""")
+_PLAIN = re.compile(r"""(?:\s|---|#[^\n]*\n)*(?:\{|["']?openapi["']?[ \t]{0,9}:[ \t]{0,9}["']?3\.)""")
 _TOP_LEVEL = re.compile(r"""^openapi[ \t]{0,9}:[ \t]{0,9}["']?3\.""", re.MULTILINE)
 _FENCE = re.compile(r"^(?P<indent>[ \t]{0,12})(?P<mark>`{3,20}|~{3,20})(?P<word>[^`\n]*)$", re.MULTILINE)
 _ESCAPED = re.compile(r"&(?:quot|#39|#x27|lt|gt|amp);|<pre\b")
@@ -92,12 +93,14 @@ def documents_of(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
     text = plain = _INVISIBLE.sub(" ", text)
     if _ESCAPED.search(text):  # HTML: its blocks of code as blocks of Markdown
         plain = html.unescape(_PRE.sub("\n```\n", text))
-    documents, problems = _written(name, text)
-    if not documents and plain != text:
-        documents, more = _written(name, plain)
-        problems = [] if documents else problems or more
-    if documents or problems:
-        return documents, problems
+    problems: list[str] = []
+    for version in dict.fromkeys((text, plain)):
+        documents, wrong = _written(name, version)
+        if documents:
+            return documents, wrong
+        problems = problems or wrong
+    if problems:
+        return [], problems
     if (root := described(plain)) is not None:
         return [ApiDocument(root, notes=(_DESCRIBED,))], []
     path = _endpoint(plain, "POST GET PUT")
@@ -120,16 +123,14 @@ def _written(name: str, text: str) -> tuple[list[ApiDocument], list[str]]:
 
 def _blocks(text: str) -> list[str]:
     """What may be a document, each behind as many empty lines as there are above it in the page."""
-    lines = (line.strip() for line in text[:10_000].splitlines())
-    first = next((line for line in lines if line and line != "---" and line[0] != "#"), "")
-    if first.startswith("{") or _PLAIN.match(first):
+    if _PLAIN.match(text):
         return [text]
     return _fenced(text) or ([text] if _TOP_LEVEL.search(text) else [])
 
 
 def _fenced(text: str) -> list[str]:
     blocks: list[str] = []
-    at, line, counted = 0, 0, 0
+    at = 0
     while len(blocks) < MOST_BLOCKS and (opening := _FENCE.search(text, at)) is not None:
         start, indent = opening.end() + 1, len(opening["indent"])
         # A fence that is indented further belongs to the block: descriptions have blocks of their own.
@@ -137,9 +138,8 @@ def _fenced(text: str) -> list[str]:
         end = re.compile(fence, re.MULTILINE).search(text, opening.end())
         body = text[start : end.start() if end else len(text)]
         if _OPENAPI.search(body):
-            line, counted = line + text.count("\n", counted, start), start
-            lines = (one[indent:] if not one[:indent].strip() else one for one in body.splitlines())
-            blocks.append("\n" * line + "\n".join(lines) + "\n")
+            body = re.sub(rf"^[ \t]{{{indent}}}", "", body, flags=re.MULTILINE)
+            blocks.append("\n" * text.count("\n", 0, start) + body)
         at = end.end() if end else len(text)
     return blocks
 
@@ -178,7 +178,7 @@ def _openapi(name: str, value: Any, problems: list[str]) -> ApiDocument | None:
 def described(text: str) -> Schema | None:
     """The document; its request has a `model` and an `input` with fields, or there is none."""
     bodies = bodies_in(text)
-    inputs = {name for body in bodies for name in body["input"]}
+    inputs = {name for _, given in bodies for name in given}
     root: Schema = {"type": "object", "properties": {}}
     for path, facts in _prose_fields(text):
         if path[0] in _ROOT:
@@ -190,7 +190,10 @@ def described(text: str) -> Schema | None:
         return None
     root["properties"].setdefault("model", {"type": "string"})
     title = _TITLE.search(text)
-    content: Schema = {"schema": root, "examples": dict(enumerate(bodies))}
+    content: Schema = {
+        "schema": root,
+        "examples": [{"model": name, "input": given} for name, given in bodies],
+    }
     body = {"content": {"application/json": content}}
     post = {"summary": title[1] if title else "", "requestBody": body}
     return {"paths": {_endpoint(text): {"post": post}}}
@@ -199,9 +202,7 @@ def described(text: str) -> Schema | None:
 def _endpoint(text: str, verbs: str = "POST") -> str:
     """Where the page sends its request, as far as it says so."""
     found = [path for verb, path in _ENDPOINT.findall(text) if verb in verbs]
-    return next(
-        (path for path in found if path.endswith("/createTask")), found[0] if found else "/createTask"
-    )
+    return max(found, key=lambda path: path.endswith("/createTask"), default="/createTask")
 
 
 def _put(root: Schema, path: tuple[str, ...], facts: dict[str, str]) -> None:
@@ -344,20 +345,12 @@ def _rows(lines: list[str]) -> list[Field]:
             keys = [_KEY_OF.get(cell.strip("*` ").lower(), cell) for cell in cells]
             head = keys if {"name", "type"} <= set(keys) else []
         elif not _RULE.match(line):
-            facts = _row(head, cells)
-            name = facts.pop("name", "")
+            row = [pair for pair in zip(head, cells, strict=False) if pair[1] not in _EMPTY]
+            facts = _facts([f"**{key[:30]}**: {cell}" for key, cell in row if key != "name"])
+            name = dict(row).get("name", "")
             if "type" in facts and (path := _path(name)):
                 found.append((path, _marked(name, facts)))
     return found
-
-
-def _row(head: list[str], cells: list[str]) -> dict[str, str]:
-    facts: dict[str, str] = {}
-    for key, cell in zip(head, cells, strict=False):
-        known, words = (key, cell) if key in _KEYS else ("description", f"{key}: {cell}")
-        if cell not in {"", "-", "\u2014", "\u2013", "/"}:
-            facts[known] = f"{facts[known]}\n{words}" if known in facts else words
-    return facts
 
 
 def _marked(name: str, facts: dict[str, str]) -> dict[str, str]:
