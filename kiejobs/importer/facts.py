@@ -21,7 +21,7 @@ from kiejobs.core.document.tree import MAX_EXACT_INT
 from kiejobs.core.models.schema_check import unsafe_reason
 from kiejobs.core.models.spec import coerce
 from kiejobs.importer.files import file_rule, points_at_file
-from kiejobs.importer.openapi import by_name, items_in, mapping, names_in, values_in
+from kiejobs.importer.openapi import by_name, is_number, items_in, mapping, names_in, values_in
 from kiejobs.importer.prose import claims_in, is_chinese, ties_in
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _as_number(value: Any) -> float | None:
     """A limit, also where it is written as text; None for what is no finite number."""
     if isinstance(value, str):
         value = coerce({"type": "number"}, value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_number(value):
         return None
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)

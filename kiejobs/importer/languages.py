@@ -46,9 +46,8 @@ def combined(readings: Sequence[PageReading]) -> list[PageReading]:
 
 
 def _completed(first: ImportedModel, other: ImportedModel, page: str) -> ImportedModel:
-    notes = [
-        f"{page} is a page of the same model in another language: what it states beyond the first is added"
-    ]
+    also = "is a page of the same model in another language: what it states beyond the first is added"
+    notes = [f"{page} {also}"]
     input_, others = (one.schema["properties"]["input"] for one in (first, other))
     fields = dict(input_["properties"])
     notes += [f"{name}: only {page} has it; left out" for name in others["properties"] if name not in fields]
@@ -57,8 +56,7 @@ def _completed(first: ImportedModel, other: ImportedModel, page: str) -> Importe
         shown = [one[name] for one in examples if one.get(name) not in (None, "", [])]
         taken: list[str] = []
         made = _field(form, mapping(others["properties"].get(name)), shown, taken.append)
-        if made != form:
-            fields[name] = with_words(name, made)
+        fields[name] = with_words(name, made)
         notes += [f"{name}: {page} {text}" for text in taken]
     properties = {**first.schema["properties"], "input": {**input_, "properties": fields}}
     sources = [*first.schema["x-kiejobs-source"], {**other.schema["x-kiejobs-source"][0]}]

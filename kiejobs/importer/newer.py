@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.changes import field_changes, model_changes
 from kiejobs.core.models.descriptions import field_description, model_description
-from kiejobs.importer.openapi import items_in, mapping
+from kiejobs.importer.openapi import fields_in, items_in, mapping
 
 if TYPE_CHECKING:
     from kiejobs.core.models.changes import ModelChange
@@ -28,7 +28,7 @@ def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
     changes = model_changes(there, merged(made, there)[0])
     if any(one.get("sha256") == made[_SOURCE][0]["sha256"] for one in _sources(there)):
         return changes
-    ours, pages = (_properties(_input_of(one)) for one in (there, made))
+    ours, pages = (fields_in(_input_of(one)) for one in (there, made))
     for name in [name for name in pages if _is_theirs(ours.get(name))]:
         found = field_changes(name, ours[name], pages[name])
         changes += [replace(one, breaking=False, kept=True) for one in found]
@@ -38,7 +38,7 @@ def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
     forms = _laid_over(made, there)
-    ours, pages = (_properties(_input_of(one)) for one in (there, made))
+    ours, pages = (fields_in(_input_of(one)) for one in (there, made))
     kept = [name for name, form in pages.items() if _is_theirs(ours.get(name)) and ours[name] != form]
     notes = [f"{name}: kept as it is, since it names a source of its own" for name in kept]
     # Their rules, and those of the page that theirs don't have by title.
@@ -49,9 +49,7 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     forms["input"] = {**bare, **({"allOf": rules} if rules else {}), _CLOSED: False}
     schema = {**made, **_words(there, _model_description(there)), "properties": forms}
     schema |= {key: value for key, value in there.items() if key.startswith("x-kiejobs-")}
-    if (
-        made["x-kiejobs-output"]["media_type"] == "application/json"
-    ):  # a page shows such a result, or has none
+    if made["x-kiejobs-output"]["media_type"] == "application/json":  # only a page shows such a result
         schema["x-kiejobs-output"] = made["x-kiejobs-output"]
     entries = _sources(there)
     for source in made[_SOURCE]:  # the page's entry as it is now, unless it is the same page still
@@ -63,7 +61,7 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
 
 def _laid_over(made: Schema, there: Schema) -> Schema:
     """Their fields where those have a source of their own, the page's with their words otherwise."""
-    old = _properties(there)
+    old = fields_in(there)
     fields = {name: _over(form, mapping(old.get(name))) for name, form in made["properties"].items()}
     return fields | {name: form for name, form in old.items() if _is_theirs(form)}
 
@@ -81,7 +79,7 @@ def _over(made: Schema, there: Schema) -> Schema:
     if isinstance(form.get("properties"), dict):
         form["properties"] = _laid_over(form, there)
     if "required" in form:  # of their own fields, what they require; in their order
-        old, theirs, pages = _properties(there), items_in(there.get("required")), form["required"]
+        old, theirs, pages = fields_in(there), items_in(there.get("required")), form["required"]
         names = dict.fromkeys([*theirs, *pages])
         form["required"] = [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
     return form
@@ -96,7 +94,7 @@ def _words(there: Schema, generated: str | None) -> Schema:
 
 
 def _model_description(there: Schema) -> str | None:
-    models = items_in(mapping(_properties(there).get("model")).get("enum"))
+    models = items_in(mapping(fields_in(there).get("model")).get("enum"))
     output = mapping(there.get("x-kiejobs-output")).get("media_type")
     return model_description(str(models[0]), output) if models and isinstance(output, str) else None
 
@@ -105,12 +103,8 @@ def _sources(there: Schema) -> list[Schema]:
     return [entry for entry in items_in(there.get(_SOURCE)) if isinstance(entry, dict)]
 
 
-def _properties(form: Schema) -> Schema:
-    return mapping(form.get("properties"))
-
-
 def _input_of(schema: Schema) -> Schema:
-    return mapping(_properties(schema).get("input"))
+    return mapping(fields_in(schema).get("input"))
 
 
 def _is_theirs(field: Any) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ MOST_NOTES = 200
 MOST_CHARACTERS = 100_000
 """Of an example that is held against the schema."""
 
+_FACTS = "fields, enums, defaults, limits, file types and sizes"
 _ASKED = "output_format"
 _USUAL = {"video": "mp4", "image": "png", "audio": "mp3", "json": "json"}
 _FORMATS = {
@@ -133,11 +135,8 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     notes += [guess] if guess else []
     schema = _schema(request.model, fields, required, [*rules, *conditions], output)
     form = f"OpenAPI {request.version}" if request.version else "headings and tables"
-    page, facts = (
-        f"the vendor's page for {request.model} ({form})",
-        "fields, enums, defaults, limits, file types and sizes",
-    )
-    schema["x-kiejobs-source"] = [{"facts": facts, "page": page, "sha256": digest, "date": imported}]
+    page = {"page": f"the vendor's page for {request.model} ({form})", "sha256": digest, "date": imported}
+    schema["x-kiejobs-source"] = [{"facts": _FACTS, **page}]
     notes += _against_examples(schema, request.examples)
     told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
     words = " ".join(str(mapping(one).get("description", "")) for one in fields_in(request.input).values())
@@ -175,12 +174,10 @@ def _output_of(request: ApiRequest, fields: Schema) -> tuple[Schema, str | None]
         return _as_asked("json", fields), None
     texts = [re.sub(r"[_\s]+", "-", text.lower()) for text in (request.model, request.words)]
     looks = [(tier, text) for tier in _TIERS for text in texts]
-    for signs, text in [*looks, (_SHOWN, request.answer)]:
-        kind = next((kind for kind, sign in signs.items() if re.search(sign, text)), None)
-        if kind is not None:
-            return _as_asked(kind, fields), None
-    prose = request.prose.lower()
-    guess = next((kind for kind in ("video", "image", "audio") if kind in prose), "video")
+    looks += [(_SHOWN, request.answer)]
+    for kind in (kind for signs, text in looks for kind, sign in signs.items() if re.search(sign, text)):
+        return _as_asked(kind, fields), None
+    guess = next((kind for kind in ("video", "image", "audio") if kind in request.prose.lower()), "video")
     return _as_asked(guess, fields), f"nothing on the page says what it makes; taken for {guess}"
 
 
@@ -188,12 +185,10 @@ def _gives_a_value(text: str) -> bool:
     """Does the page show a result (`resultJson`) that is no file?"""
     for place in list(_RESULT.finditer(text))[:20]:
         shown = text[place.end() : place.end() + 5_000].replace("\\n", " ").replace("\\", "")
-        try:
+        with suppress(ValueError, RecursionError):
             result, _ = json.JSONDecoder().raw_decode(shown)
-        except (ValueError, RecursionError):
-            continue
-        if result and not _ADDRESSES.search(json.dumps(result)):
-            return True
+            if result and not _ADDRESSES.search(json.dumps(result)):
+                return True
     return False
 
 

@@ -29,7 +29,8 @@ _WHOLE = re.compile(r"-1|\d+")
 _ENDS = {
     "string": ("minLength", "maxLength"), "array": ("minItems", "maxItems"), "number": ("minimum", "maximum"),
 }  # fmt: skip
-_WITHIN = ("[", "|", "*")
+_WITHIN = ("anyOf", "items", "properties", "additionalProperties")
+_OTHERS = frozenset({*_WITHIN, "required", "default", "deprecated", "note"})
 
 
 class Settled:
@@ -47,7 +48,7 @@ class Settled:
         """
         form, rules = self._keywords(()), []
         fields, required = form.get("properties", {}), form.get("required", [])
-        called = [fact.value for fact in self._facts[()] if fact.key == "required"]
+        called = self._values((), "schema")["required"]
         for name in [one for one in called if one in fields and one not in required]:
             other, text = self._claims((name,)).get("when", ("", ""))
             value = coerce(fields[other], text) if other in fields else None
@@ -58,20 +59,27 @@ class Settled:
         return fields, required, rules
 
     def _noted(self, path: Path) -> Note:
-        names = "".join(f"{step[:80]}: " for step in path if not step.startswith(_WITHIN))
+        names = "".join(f"{step[:80]}: " for step in path if step[0] not in "[|*")
         return lambda text: self._note(f"{names}{text}")
+
+    def _values(self, path: Path, *sources: str) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = defaultdict(list)
+        for fact in self._facts[path]:
+            if fact.source in sources:
+                found[fact.key].append(fact.value)
+        return found
 
     def _claims(self, path: Path) -> Schema:
         """What prose says."""
-        return {one.key: one.value for one in self._facts[path] if one.source in {"English", "Chinese"}}
+        return {key: values[-1] for key, values in self._values(path, "English", "Chinese").items()}
 
     def _shown(self, path: Path) -> list[Any]:
-        return [one.value for one in self._facts[path] if one.source == "example"]
+        return self._values(path, "example")["example"]
 
     def _form(self, path: Path) -> Schema:
         form, note, claims = self._keywords(path), self._noted(path), self._claims(path)
-        given = {one.key: one.value for one in self._facts[path] if one.source == "schema"}
-        default = given.get("default")
+        given = self._values(path, "schema")
+        default = next(iter(given["default"]), None)
         if _is_file(form, claims):
             form["x-kiejobs-file"] = claims["file"]
             one = {"format": "uri"}
@@ -82,35 +90,22 @@ class Settled:
                 default = None
         form |= _default(form, default, note)
         _add_stated(form, claims, self._shown(path), note)
-        if given.get("deprecated") is True:
+        if given["deprecated"] == [True]:
             form["deprecated"] = True
         return form
 
     def _keywords(self, path: Path) -> Schema:
-        """What the schema says, with what is within; its notes in the page's order."""
-        note = self._noted(path)
-        form: Schema = {}
-        fields: Schema = {}
-        required: list[str] = []
-        choices: list[Schema] = []
-        for fact in self._facts[path]:
-            key, value = fact.key, fact.value
-            if fact.source == "note":
-                note(value)
-            elif fact.source != "schema" or key in {"default", "deprecated"}:
-                continue
-            elif key == "properties":
-                fields[value] = with_words(value, self._form((*path, value)))
-            elif key == "required":
-                required.append(value)
-            elif key == "anyOf":
-                choices.append(self._form((*path, value)))
-            else:
-                within = key in {"items", "additionalProperties"}
-                form[key] = self._form((*path, value)) if within else value
-        if choices:
-            return _choice_of(choices)
-        kept = self._required(path, required, fields)
+        """What the schema says, with what is within."""
+        given = self._values(path, "schema", "note")
+        within = {(key, step): self._form((*path, step)) for key in _WITHIN for step in given[key]}
+        for text in given["note"]:
+            self._noted(path)(text)
+        if given["anyOf"]:
+            return _choice_of(list(within.values()))
+        form = {key: values[0] for key, values in given.items() if key not in _OTHERS}
+        fields = {name: with_words(name, one) for (key, name), one in within.items() if key == "properties"}
+        form |= {key: one for (key, _), one in within.items() if key != "properties"}
+        kept = self._required(path, given["required"], fields)
         if fields:
             form |= {"required": kept} if kept else {}
             form |= {"properties": fields, "unevaluatedProperties": False}
