@@ -5,6 +5,7 @@ proves nothing.
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 for _name in (*PROXIES, "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"):
     os.environ.pop(_name, None)  # all servers are on the loopback, whatever network this machine is in
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # a shell's background jobs ignore it, and so would ours
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it: what is not a terminal has no width
 
 settings.register_profile("kiejobs", deadline=None)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kiejobs.core.expand.job import Job
     from kiejobs.core.ledger.fold import History
     from kiejobs.core.ledger.ledger import Attempt, Ledger
+    from kiejobs.core.plan.selection import Selection
     from kiejobs.reports.run.view import RunView
 
     TagsOf = Callable[[Attempt], tuple[str, ...]]
@@ -103,6 +104,7 @@ def chosen(
     if not selection.terms:
         return lambda _: True
     tags_of: TagsOf = _tags_of(files) if "tag" in selection.keys else lambda _: ()
+    _require_any(words, selection.without_ledger(), files, ledger, tags_of)
     asks_result = "result" in selection.keys
     word = _words_of_picks(space, ledger) if "pick" in selection.keys else None
 
@@ -112,6 +114,22 @@ def chosen(
         return selection.takes(replace(one, pick=word(attempt)) if word else one)
 
     return takes
+
+
+def _require_any(
+    words: Sequence[str], could: Selection, files: Sequence[str], ledger: Ledger, tags_of: TagsOf
+) -> None:
+    """Raises UsageProblem where a selection could take nothing that is on record or in these job files."""
+    known = [_selectable(attempt, tags_of(attempt), None, ledger) for attempt in ledger.attempts()]
+    if known and could.terms and not any(map(could.takes, known)):
+        from kiejobs.app.load import load  # noqa: PLC0415 - jinja2 and jsonschema are slow to import
+        from kiejobs.core.plan.selection import meant, selectable  # noqa: PLC0415 - behind a slip
+
+        named = (load(JobFileOptions(file)) for file in given_files(files, JobFileOptions()))
+        jobs = [selectable(job) for one in named for job in one.expansion.jobs]
+        if not any(map(could.takes, jobs)):
+            hint = meant(words, [*known, *jobs], "`kiejobs report --full` lists the addresses")
+            raise UsageProblem("--select matches no job", hint=hint)
 
 
 def _words_of_picks(space: Workspace, ledger: Ledger) -> Callable[[Attempt], str]:

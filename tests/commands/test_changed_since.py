@@ -173,7 +173,7 @@ def test_plan_is_for_one_file_and_silent_where_it_did_not_change(clone: Clone) -
     assert (same.code, same.out) == (0, "")
     assert same.err == "jobfiles/with.yaml is unchanged since origin/main: no plan\n"
     (clone.folder / "jobfiles/prompts/shared.j2").write_text("other")
-    assert "1 to buy" in clone.do(*words).out
+    assert "1 job to buy" in clone.do(*words).out
 
 
 def test_run_knows_nothing_of_it(clone: Clone) -> None:

@@ -169,7 +169,7 @@ def test_two_clones_that_are_planned_at_once_keep_to_a_limit_together(origin: Or
     slow.send_signal(signal.SIGCONT)
     end = ended(slow)
     assert (quick.code, end.code) == (ExitCode.DONE, ExitCode.STOPPED)
-    assert "others have bought meanwhile, and the project may hold at most 1600 credits" in end.out
+    assert "others have bought meanwhile, and the project may hold at most 1,600 credits" in end.out
     assert 60 < bought(origin) <= 100
     assert origin.clone("third").do("status", "--format", "json").json["counts"]["in_doubt"] == 0
 

@@ -193,5 +193,5 @@ def test_a_lock_tells_that_a_project_s_prices_changed(rehearsed: Bench) -> None:
         f"version: 1\nmodels:\n  {MODEL}: {{per: video, credits: 20, source: us, date: 2099-01}}\n"
     )
     told = rehearsed.do("plan", "jobs.yaml", "--locked")
-    assert "prices have changed: 40 credits, and 32 when locked" in told.err
+    assert "prices have changed: 40 credits, and 32 credits when locked" in told.err
     assert told.code == 6

@@ -73,7 +73,7 @@ def test_status_and_collect_know_states_files_and_where_the_job_file_is_named_ta
 
     assert states("--select", "state:failed job:good") == {"failed": 1, "succeeded": 1}
     assert states("--select", "file:jobs.yaml,result:missing") == {"succeeded": 1}
-    assert states("--select", "file:other.yaml") == {}
+    assert bought.do("status", "--select", "file:other.yaml").code == 2
     assert states("jobs.yaml", "--select", "tag:hero") == {"failed": 1, "succeeded": 1}
     assert bought.do("collect", "jobs.yaml", "--select", "tag:hero").err == "Nothing to collect.\n"
     assert bought.do("collect", "--select", "result:missing").code == 0

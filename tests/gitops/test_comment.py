@@ -158,7 +158,7 @@ def test_who_may_not_comment_gets_a_plan_all_the_same(
     planned = github(bench, forge, **more)
     assert planned.code == 0
     assert "no comment on this pull request" in planned.err
-    assert "1 to buy" in planned.out
+    assert "1 job to buy" in planned.out
     assert forge.asked == []
 
 

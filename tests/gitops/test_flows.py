@@ -249,12 +249,12 @@ def test_with_flows_the_ledger_is_on_a_branch_unless_something_was_bought_in_a_f
     init(tmp_path / "plain")
     assert "ledger" not in (tmp_path / "plain" / "kiejobs.yaml").read_text().partition("version")[2]
     told = init(tmp_path / "plain", "--gitlab")
-    assert "`kiejobs ledger move --to git` first" in told
+    assert "run `kiejobs ledger move --to git`" in told
     bought = tmp_path / "bought" / "runs" / "20261122T073612000Z-c0ffee" / "journal.jsonl"
     bought.parent.mkdir(parents=True)
     bought.write_text("{}\n")
     told = init(tmp_path / "bought", "--github")
-    assert "`kiejobs ledger move --to git` first" in told
+    assert "run `kiejobs ledger move --to git`" in told
     assert "ledger: git" not in (tmp_path / "bought" / "kiejobs.yaml").read_text()
 
 
