@@ -94,11 +94,7 @@ class Receiver:
     def __enter__(self) -> Self:
         """Raises UsageProblem where host and port can't be had."""
         served = listening(self, self._host, self._port, self._limits)
-        try:
-            self._base = self._open.enter_context(served)
-        except OSError as error:
-            said = error.strerror or error
-            raise UsageProblem(f"can't listen on {self._host}:{self._port}: {said}") from error
+        self._base = self._open.enter_context(served)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -226,7 +222,7 @@ quarter of a megabyte cut into chunks of one byte keeps h11 busy for a second.""
 
 @contextmanager
 def listening(app: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
-    """Serve `app` until the block ends; gives `http://HOST:PORT`. Raises OSError where it can't be had.
+    """Serve `app` until the block ends; gives `http://HOST:PORT`. Raises UsageProblem where it can't be had.
 
     A connection lasts `limits.seconds` at most; of more than `limits.connections` the oldest is closed.
     """
@@ -253,7 +249,7 @@ def listening(app: Any, host: str, port: int, limits: Limits) -> Iterator[str]:
         try:
             begun.wait()
             if not server.started:
-                raise OSError("the server did not start")
+                raise UsageProblem(f"can't listen on {host}:{port}: the server did not start")
             yield url_of(sock)
         finally:
             server.should_exit = True

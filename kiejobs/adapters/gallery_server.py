@@ -175,7 +175,7 @@ class GalleryApp:
 
 
 def serve_gallery(shown: LiveGallery, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises OSError where the port can't be had."""
+    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises UsageProblem where the port can't be had."""
     app = GalleryApp(shown, host)
     with open_socket(host, port) as sock:
         url = f"{url_of(sock)}/{app.token}/"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kiejobs.core.diagnostics import UsageProblem
 from kiejobs.sandbox.app import post_callback
 from kiejobs.sandbox.asgi import ConnectionLost, client_left
 
@@ -26,9 +27,12 @@ _GRACE_SECONDS = 1  # for answers under way when the server is stopped
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Port 0 takes a free one. Raises OSError where the port can't be had."""
+    """Port 0 takes a free one. Raises UsageProblem where the port can't be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family)
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UsageProblem(f"can't listen on {host}:{port}: {error.strerror or error}") from error
 
 
 def url_of(sock: socket.socket) -> str:
@@ -73,7 +77,7 @@ class QuietServer(uvicorn.Server):
 
 
 def serve(sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises OSError where the port is taken.
+    """Serve until SIGINT (KeyboardInterrupt) or SIGTERM. Raises UsageProblem where the port is taken.
 
     `ready` is given the address once requests are answered there.
     """

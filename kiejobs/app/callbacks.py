@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.diagnostics import SpendingStopped, UsageProblem
+from kiejobs.core.diagnostics import SpendingStopped, UsageProblem, needs_extra
 from kiejobs.core.plan.policy import refused_callback
 from kiejobs.core.urls import private_host
 
@@ -39,11 +39,8 @@ def listening(
             _require_reachable(public_url, space)
         yield public_url, None
         return
-    try:
-        from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - needs the extra `serve`
-    except ImportError as error:
-        hint = "pip install 'kiejobs[serve]'; without it polling does the same, only later"
-        raise UsageProblem("listening needs the extra `serve`", hint=hint) from error
+    with needs_extra("serve", "listening needs", "; without it polling does the same, only later"):
+        from kiejobs.adapters.callbacks import Receiver  # noqa: PLC0415 - not always there
     key = webhook_key()
     with Receiver(ear.host, ear.port, path=path, key=key, clock=space.clock()) as receiver:
         url = public_url or receiver.url

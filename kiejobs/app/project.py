@@ -35,6 +35,7 @@ from kiejobs.core.diagnostics import (
     SpendingStopped,
     StalePlan,
     UsageProblem,
+    needs_extra,
 )
 from kiejobs.core.ledger.records import utc_text
 from kiejobs.reports.terminal import sanitize
@@ -294,11 +295,8 @@ def _outputs(own: Policy | None, root: Root, where: Locations) -> tuple[Path, Ou
     elif named.startswith("file://"):
         folder = folder_of(named)
     else:
-        try:
+        with needs_extra("team", "outputs in an object store need"):
             from kiejobs.adapters.storage.object_store import StoredOutputs  # noqa: PLC0415 - most have a folder
-        except ImportError as error:
-            message, hint = "outputs in an object store need the extra `team`", "pip install 'kiejobs[team]'"
-            raise UsageProblem(message, hint=hint) from error
         folder = _folder("outputs", None, None, root, where) / ".parts"
         return folder, StoredOutputs(named, folder)
     return folder, OutputFolder(folder)

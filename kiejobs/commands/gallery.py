@@ -6,6 +6,7 @@ port. Touches: disk; a listening socket where it serves.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from kiejobs.app.gallery.page import EmbeddedFiles, LinkedFiles, document_of, ga
 from kiejobs.app.output import write
 from kiejobs.app.plan import has_selected, named_files, nothing_selected
 from kiejobs.app.project import open_workspace
-from kiejobs.core.diagnostics import ExitCode, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, UsageProblem, needs_extra
 from kiejobs.reports.gallery.page import page_html
 from kiejobs.reports.terminal import plural, sanitize
 
@@ -85,10 +86,8 @@ def _serve(
     names: Sequence[str], wanted: JobFileOptions, where: Locations, how: GalleryOptions, screen: Screen
 ) -> ExitCode:
     """Until Ctrl-C. Its posters are kept where the page would be written."""
-    try:
-        from kiejobs.adapters.gallery_server import serve_gallery  # noqa: PLC0415 - needs the extra `serve`
-    except ImportError as error:
-        raise UsageProblem("--serve needs the extra `serve`", hint="pip install 'kiejobs[serve]'") from error
+    with needs_extra("serve", "--serve needs"):
+        from kiejobs.adapters.gallery_server import serve_gallery  # noqa: PLC0415 - not always there
     from kiejobs.app.gallery.live import ShownLive  # noqa: PLC0415 - only for serving
 
     folder = Path(how.out or open_workspace(where, names[0] if names else "").root.seen(_name(where)))
@@ -98,12 +97,8 @@ def _serve(
         screen.show(f"gallery at {url}")
         screen.say("Anyone with this URL can look and pick; stop with Ctrl-C.")
 
-    try:
+    with suppress(KeyboardInterrupt):
         serve_gallery(live, how.host, how.port, ready)
-    except KeyboardInterrupt:
-        return ExitCode.DONE
-    except OSError as error:
-        raise UsageProblem(f"can't listen on {how.host}:{how.port}: {error.strerror or error}") from error
     return ExitCode.DONE
 
 

@@ -21,7 +21,7 @@ from kiejobs.app.records import find_run
 from kiejobs.app.select import files_of
 from kiejobs.app.verify import answer_verified, verify_journals
 from kiejobs.core.checks import SOUND, differs
-from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, KiejobsError, UsageProblem, needs_extra
 from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import NONE, STALE
 from kiejobs.reports.checks import Damage
@@ -106,11 +106,8 @@ def _files(space: Workspace, history: History, look: Look | None) -> Iterator[Da
 
 
 def _decoder(space: Workspace) -> Look:
-    try:
+    with needs_extra("media", "--decode needs", ", or omit --decode"):
         import_module("av")
-    except ImportError as error:
-        hint = "pip install 'kiejobs[media]', or omit --decode"
-        raise UsageProblem("--decode needs the extra `media`", hint=hint) from error
     from kiejobs.adapters.media import clips, pictures  # noqa: PLC0415 - only for --decode
 
     def look(attempt: Attempt, file: FileRecord) -> str | None:
@@ -194,11 +191,8 @@ def _timeline(
         message = "no video or sound to list: none was picked, or collected"
         raise UsageProblem(message, hint="kiejobs pick ADDRESS")
     name, words = timeline.FORMS[screen.form]
-    try:
+    with needs_extra("timeline", "--format otio needs", ", or --format edl, which needs nothing"):
         text = words(campaign or clips[0].address.partition("/")[0], clips)
-    except ImportError as error:
-        hint = "pip install 'kiejobs[timeline]', or --format edl, which needs nothing"
-        raise UsageProblem("--format otio needs the extra `timeline`", hint=hint) from error
     return name, text, plural(len(clips), "clip")
 
 

@@ -6,6 +6,7 @@ socket; its folder, which holds the charge log.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from kiejobs.adapters.project.models import ModelFiles
 from kiejobs.adapters.project.root import find_root
 from kiejobs.adapters.sandbox import make_sandbox, with_cards
 from kiejobs.adapters.system import webhook_key
-from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, UsageProblem
+from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, needs_extra
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -30,11 +31,8 @@ def sandbox(
     faults: str | None,
     screen: Screen,
 ) -> ExitCode:
-    try:
-        from kiejobs.adapters.server import serve  # noqa: PLC0415 - needs the extra `serve`
-    except ImportError as error:
-        hint = "pip install 'kiejobs[serve]'; `--sandbox` on a command needs no port"
-        raise UsageProblem("serving on a port needs the extra `serve`", hint=hint) from error
+    with needs_extra("serve", "serving on a port needs", "; `--sandbox` on a command needs no port"):
+        from kiejobs.adapters.server import serve  # noqa: PLC0415 - not always there
     # Whoever sends a request later could only be answered that a model is not known.
     if problems := ModelFiles().check_all():
         raise InvalidJobFile(problems)
@@ -46,10 +44,6 @@ def sandbox(
         screen.say(f"sandbox at {url}, charge log in {store}; Ctrl-C ends it")
         screen.say(f"  KIE_API_KEY=any kiejobs run FILE --base-url {url}")
 
-    try:
+    with suppress(KeyboardInterrupt):
         serve(app, host, port, ready=ready)
-    except KeyboardInterrupt:
-        return ExitCode.DONE
-    except OSError as error:
-        raise UsageProblem(f"can't listen on {host}:{port}: {error.strerror or error}") from error
     return ExitCode.DONE

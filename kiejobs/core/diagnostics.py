@@ -6,6 +6,7 @@ command's), and the exceptions, whose branches mean an exit code to the door. To
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -115,6 +116,16 @@ class KiejobsError(Exception):
 
 class UsageProblem(KiejobsError):
     """Asked for something that makes no sense: an unknown address, a file that is not there."""
+
+
+@contextmanager
+def needs_extra(extra: str, what: str, more: str = "") -> Iterator[None]:
+    """Around an import. Raises UsageProblem where the extra is not installed: `what` needs it; `more` goes behind the cure."""
+    try:
+        yield
+    except ImportError as error:
+        hint = f"pip install 'kiejobs[{extra}]'{more}"
+        raise UsageProblem(f"{what} the extra `{extra}`", hint=hint) from error
 
 
 class InvalidJobFile(KiejobsError):
