@@ -28,7 +28,7 @@ from kiejobs.core.ledger.records import State
 from kiejobs.core.picks import YES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from kiejobs.app.project import Workspace
     from kiejobs.app.records import Results
@@ -91,11 +91,7 @@ def judged(space: Workspace, addresses: Iterable[str]) -> dict[str, str]:
 
 def has_failed(found: Results) -> bool:
     """Is any of them an error?"""
-    return any(one.verdict == c.FAILED for one in _each(found))
-
-
-def _each(found: Results) -> Iterator[CheckResult]:
-    return (one for several in found.values() for one in several)
+    return any(one.verdict == c.FAILED for several in found.values() for one in several)
 
 
 class _Examination:
@@ -140,8 +136,7 @@ class _Examination:
     def _expect(self, key: tuple[str, int], attempt: Attempt, written: Json, kind: str) -> None:
         """A near duplicate can only be found once all have been looked at."""
         if "not_duplicate" in str(written):
-            checks = c.wanted(written, attempt.reserved.input, kind)
-            for check in checks:
+            for check in c.wanted(written, attempt.reserved.input, kind):
                 if check.name == "not_duplicate":
                     self._duplicable[key] = check
 
@@ -164,11 +159,8 @@ class _Examination:
             }
             answer: dict[str, Any] = media_process().ask("examine", asked)
         if "error" in answer:
-            checks = c.wanted(written, attempt.reserved.input, kind)
-            return {
-                "results": c.verdicts(checks, f"it does not decode ({answer['error']})"),
-                "signature": None,
-            }
+            checks, why = c.wanted(written, attempt.reserved.input, kind), "it does not decode"
+            return {"results": c.verdicts(checks, f"{why} ({answer['error']})"), "signature": None}
         return answer
 
     def _written(self, attempt: Attempt) -> Json:

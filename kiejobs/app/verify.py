@@ -97,5 +97,6 @@ def _cost(credits_: Decimal | None, times: int) -> str:
 
 
 def _ruling(attempt: Attempt, space: Workspace) -> str:
-    command = f"kiejobs resolve {quoted(attempt.address)} --task {attempt.task_id}{space.flag}"
-    return f"`{command}` says that you know"
+    return (
+        f"`kiejobs resolve {quoted(attempt.address)} --task {attempt.task_id}{space.flag}` says that you know"
+    )

@@ -113,12 +113,10 @@ def gather(names: Sequence[str], wanted: JobFileOptions, where: Locations, scree
 def document_of(shown: Sequence[Shown], shelf: Shelf) -> dict[str, Json]:
     """Raises UsageProblem where a file can't be read or copied."""
     campaigns = [_campaign(one, shelf) for one in shown]
-    made = utc_text(shown[0].space.clock().now()) if shown else ""
-    rehearsal = any(one.space.sandbox for one in shown)
     return gallery_document(
         campaigns,
-        made=made,
-        rehearsal=rehearsal,
+        made=utc_text(shown[0].space.clock().now()) if shown else "",
+        rehearsal=any(one.space.sandbox for one in shown),
         usd_per_credit=agreed({usd_per_credit(one.loaded) for one in shown}),
     )
 
