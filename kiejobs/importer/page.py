@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
+    from kiejobs.importer.facts import FieldFact
     from kiejobs.importer.openapi import ApiRequest, Schema
 
 MOST_VALUES = 100_000
@@ -73,13 +74,16 @@ _ADDRESSES = re.compile(r"https?://|[uU]rls?\"")
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """One model of a page. `notes` say what the page left open, and how it was read; `examples` are inputs."""
+    """One model of a page. `notes` say what the page left open, and how it was read; `examples` are inputs; `facts` is
+    what the schema was settled from.
+    """
 
     model: str
     schema: dict[str, Any]
     notes: tuple[str, ...] = ()
     examples: tuple[Schema, ...] = ()
     chinese: bool = False
+    facts: tuple[FieldFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +131,8 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     """The model, or why there is none. Raises RecursionError."""
     notes = list(request.notes)
     node, rules = one_shape(request.input, notes.append)
-    settled = Settled(facts_of(node, request.examples, request.prose), notes.append)
-    fields, required, conditions = settled.request()
+    facts = facts_of(node, request.examples, request.prose)
+    fields, required, conditions = Settled(facts, notes.append).request()
     if not fields:
         return "its `input` has no fields"
     output, guess = _output_of(request, fields)
@@ -140,7 +144,9 @@ def _model(request: ApiRequest, digest: str, imported: str) -> ImportedModel | s
     notes += _against_examples(schema, request.examples)
     told = [" ".join(text.split())[:400] for text in dict.fromkeys(notes)][:MOST_NOTES]
     words = " ".join(str(mapping(one).get("description", "")) for one in fields_in(request.input).values())
-    return ImportedModel(request.model, schema, tuple(told), request.examples, is_chinese(words))
+    return ImportedModel(
+        request.model, schema, tuple(told), request.examples, is_chinese(words), tuple(facts)
+    )
 
 
 def _schema(model: str, fields: Schema, required: list[str], rules: list[Schema], output: Schema) -> Schema:

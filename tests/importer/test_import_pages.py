@@ -811,7 +811,7 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
     assert (fields["pause"].get("minimum"), fields["pause"]["anyOf"]) == (None, fields["seconds"]["anyOf"])
     assert fields["shot"]["properties"]["text"]["maxLength"] == 500
     assert second.models == ()
-    assert any("states maxLength 500, the first page 900" in note for note in made.notes)
+    assert any("prose says maxLength 500, the schema 900" in note for note in made.notes)
     assert any(note.startswith("more: only") for note in made.notes)
     data = json.dumps(made.schema).encode()
     assert read_model(Source("made.json", data), made.model, FORM).problems == ()
