@@ -268,10 +268,10 @@ def _numbers(node: Schema, kind: str, note: Note) -> Schema:
     limits: Schema = {}
     for name, value in found.items():
         number = _as_number(value)
-        if names == _BOUNDS and number is not None:
+        if number is not None and (
+            names == _BOUNDS or (0 <= number <= MAX_EXACT_INT and number == int(number))
+        ):
             limits[name] = number
-        elif number is not None and 0 <= number <= MAX_EXACT_INT and number == int(number):
-            limits[name] = int(number)
         else:
             note(f"its {name} is no {'number' if names == _BOUNDS else 'count'} and left out")
     step = _as_number(node.get("multipleOf")) if names == _BOUNDS else None

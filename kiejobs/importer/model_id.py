@@ -105,9 +105,8 @@ def _elected(listed: list[str], votes: dict[str, list[str]]) -> list[str]:
 def listed_models(schema: Any) -> list[str]:
     """The models that the schema of `model` names, from the surest place that names any."""
     form = schema if isinstance(schema, dict) else {}
-    const, default, example = ([form.get(key)] for key in ("const", "default", "example"))
-    for source in (form.get("enum"), const, default, form.get("examples"), example):
-        values = source if isinstance(source, list) else []
+    for key in ("enum", "const", "default", "examples", "example"):
+        values = form[key] if isinstance(form.get(key), list) else [form.get(key)]
         if found := _distinct(text for text in values if isinstance(text, str)):
             return found
     return []

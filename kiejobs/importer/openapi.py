@@ -30,6 +30,7 @@ MOST_DEPTH = 48
 _BODY = re.compile(r"\{\s*\"(?:model|callBackUrl|input)\"")
 _MODEL = re.compile(r"[\"']model[\"']\s{0,9}:\s{0,9}[\"']([^\"'\s]{1,100})[\"']")
 _NO_REQUEST = "no POST with a `model` and an `input`"
+_TOO_LARGE = "written out, its schema is too large or nested too deeply"
 _NARROWER = dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems"), max)
 _NARROWER |= dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems"), min)
 
@@ -84,9 +85,7 @@ def requests_of(
             try:
                 _read(document, place, str(path), operations["post"], choice, requests)
             except (TooManyReferences, RecursionError):
-                requests.problems.append(
-                    f"{place}: written out, its schema is too large or nested too deeply"
-                )
+                requests.problems.append(f"{place}: {_TOO_LARGE}")
         else:
             verbs = "/".join(str(one).upper()[:10] for one in operations)
             requests.others.append(f"{name}: it describes {verbs} {str(path)[:200]}: {_NO_REQUEST}")
@@ -108,14 +107,14 @@ def _read(
     prose = str(operation.get("description", ""))[:20_000]
     for variant in variants:
         fields = fields_in(variant)
+        why = ""
         if not isinstance(fields.get("input"), dict) or "model" not in fields:
             what = "`input`" if "model" in fields else "`model` and no `input`"
-            requests.others.append(f"{place}: its body has no {what}: createTask takes {{model, input}}")
-            continue
-        if not (choice or _is_create(path)):
-            requests.others.append(
-                f"{place}, where kiejobs sends every request; --model ID imports it all the same"
-            )
+            why = f": its body has no {what}: createTask takes {{model, input}}"
+        elif not (choice or _is_create(path)):
+            why = ", where kiejobs sends every request; --model ID imports it all the same"
+        if why:
+            requests.others.append(f"{place}{why}")
             continue
         examples = _examples(references, media, variant, prose)
         calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
@@ -160,11 +159,8 @@ def _variants(body: Any) -> list[Schema]:
 
 def _odd(fields: Schema, path: str) -> list[str]:
     """Notes on what kiejobs has no place for."""
-    notes = [
-        f"{name[:80]} next to `input` is left out: job files have no place for it"
-        for name in fields
-        if name not in {"model", "input", "callBackUrl"}
-    ]
+    extra = [name[:80] for name in fields if name not in {"model", "input", "callBackUrl"}]
+    notes = [f"{name} next to `input` is left out: job files have no place for it" for name in extra]
     elsewhere = f"the page describes POST {path[:200]}; kiejobs sends every request to createTask"
     return notes if _is_create(path) else [*notes, elsewhere]
 
@@ -174,9 +170,12 @@ def _is_create(path: str) -> bool:
 
 
 def _words(document: Mapping[str, Any], operation: Schema, path: str) -> str:
-    title = mapping(document.get("info")).get("title")
-    parts = [operation.get("summary"), operation.get("operationId"), title]
-    parts += [*items_in(operation.get("tags")), path]
+    names = [
+        operation.get("summary"),
+        operation.get("operationId"),
+        mapping(document.get("info")).get("title"),
+    ]
+    parts = [*names, *items_in(operation.get("tags")), path]
     return " | ".join(str(part)[:300] for part in parts if part)
 
 
@@ -246,11 +245,8 @@ class References:
         beneath: Schema = {}
         for part, steps in self._parts(node, trail):
             beneath = both(beneath, self.written_out(part, steps, depth + 1))
-        own = {
-            key: self.written_out(value, trail, depth + 1)
-            for key, value in node.items()
-            if key not in {"$ref", "allOf", "x-apidog-refs"}
-        }
+        bare = {key: node[key] for key in node if key not in {"$ref", "allOf", "x-apidog-refs"}}
+        own = {key: self.written_out(value, trail, depth + 1) for key, value in bare.items()}
         # What is next to a reference counts more than what it leads to; fields of both count.
         shared = [key for key in ("properties", "required") if key in beneath and key in own]
         return {**beneath, **own, **{key: _together(key, beneath[key], own[key]) for key in shared}}

@@ -202,11 +202,8 @@ def _as_asked(kind: str, fields: Schema) -> Schema:
     """A field for the format says it nearer: for its default, and for each value that it takes."""
     output = _output(_USUAL[kind])
     field = fields.get(_ASKED, {})
-    forms = {
-        value: _output(value.lower())
-        for value in field.get("enum", ())
-        if isinstance(value, str) and _FORMATS.get(value.lower(), "").startswith(kind)
-    }
+    names = [one for one in field.get("enum", ()) if _FORMATS.get(str(one).lower(), "").startswith(kind)]
+    forms = {name: _output(name.lower()) for name in names}
     if not forms:
         return output
     return {**output, **forms.get(str(field.get("default")), {}), "by": _ASKED, "forms": forms}
@@ -243,7 +240,5 @@ def _refusal(error: ValidationError) -> str:
         return f"the page's example leaves {path} empty; here a field without a value is left out"
     if not path:
         return f"the page's example breaks a rule of its own schema over several fields ({error.validator})"
-    return (
-        f"the page's example has {show(error.instance)} for {path}, which its schema refuses "
-        f"({error.validator}); the schema counts"
-    )
+    refused = f"which its schema refuses ({error.validator}); the schema counts"
+    return f"the page's example has {show(error.instance)} for {path}, {refused}"

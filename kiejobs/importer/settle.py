@@ -237,10 +237,9 @@ def _missing(form: Schema, claims: Mapping[str, Any], kind: str, note: Note) -> 
     limits: Schema = {}
     for key in [one for one in (low, high) if one in claims]:
         value = claims[key]
-        if key in form:
-            if form[key] != value:
-                note(f"prose says {key} {value}, the schema {form[key]}; the schema counts")
-        elif low == "minimum" or (isinstance(value, int) and value > 0):
+        if form.get(key, value) != value:
+            note(f"prose says {key} {value}, the schema {form[key]}; the schema counts")
+        elif key not in form and (low == "minimum" or (isinstance(value, int) and value > 0)):
             limits[key] = value
     both = {**form, **limits}
     return limits if low not in both or high not in both or both[low] <= both[high] else {}

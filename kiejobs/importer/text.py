@@ -190,11 +190,8 @@ def described(text: str) -> Schema | None:
         return None
     root["properties"].setdefault("model", {"type": "string"})
     title = _TITLE.search(text)
-    content: Schema = {
-        "schema": root,
-        "examples": [{"model": name, "input": given} for name, given in bodies],
-    }
-    body = {"content": {"application/json": content}}
+    shown = [{"model": name, "input": given} for name, given in bodies]
+    body = {"content": {"application/json": {"schema": root, "examples": shown}}}
     post = {"summary": title[1] if title else "", "requestBody": body}
     return {"paths": {_endpoint(text): {"post": post}}}
 
@@ -226,10 +223,7 @@ def _form(facts: dict[str, str]) -> Schema:
     options = _CODE.findall(facts.get("enum", "")) or _plain_list(facts.get("enum", ""))
     if options and form.get("type") != "array":
         form["enum"] = [_unquoted(one) for one in options]
-    for key in ("default", "example"):
-        if facts.get(key):
-            form[key] = _literal(facts[key])
-    return form
+    return form | {key: _literal(facts[key]) for key in ("default", "example") if facts.get(key)}
 
 
 def _type(words: str) -> Schema:
@@ -253,10 +247,9 @@ def _literal(words: str) -> Any:
     """JSON in a block, or code, or the words themselves."""
     block, code = _BLOCK.search(words), _CODE.search(words)
     text = (block[1] if block else code[1] if code else words.split("\n", maxsplit=1)[0]).strip()
-    try:
+    with suppress(ValueError, RecursionError):
         return json.loads(text)
-    except (ValueError, RecursionError):
-        return _unquoted(text)
+    return _unquoted(text)
 
 
 def _unquoted(text: str) -> str:
