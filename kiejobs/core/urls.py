@@ -53,6 +53,7 @@ _PUBLIC_6 = ipaddress.IPv6Network("2000::/3")
 _NOT_PUBLIC_6 = tuple(map(ipaddress.IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 _Address: TypeAlias = "ipaddress.IPv4Address | ipaddress.IPv6Address"
 
+_PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _HOST = re.compile(r"https?:/*(?:[^/?#\\]*@)?(\[[^\]/?#]*\]|[^/?#\\:]*)", re.IGNORECASE)
 _NUMBERS = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)(?:\.(?:0x[0-9a-f]*|[0-9]+)){0,3}")
 _AT_HOME = (
@@ -91,6 +92,14 @@ def private_host(url: str) -> str | None:
     if _NUMBERS.fullmatch(host):
         return None if is_public(_dotted(host)) else host
     return host if "." not in host or f".{host}".endswith(_AT_HOME) else None
+
+
+def is_named(host: str, name: str) -> bool:
+    """Is `host` the one that a policy names, or below its `*.`? Case and a final dot don't count (RFC 4343, 1034)."""
+    host, name = host.lower().removesuffix("."), name.lower()
+    if not _PLAIN.fullmatch(host):
+        return False
+    return host.endswith(name[1:]) if name.startswith("*.") else host == name
 
 
 def is_loopback(url: str) -> bool:

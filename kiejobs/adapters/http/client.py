@@ -11,7 +11,6 @@ connected to. Behind a proxy that peer is out of sight, and its certificate has 
 from __future__ import annotations
 
 import errno
-import re
 import socket
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ import anyio
 import httpx
 
 from kiejobs import __version__
-from kiejobs.core.urls import bare, is_public, private_host
+from kiejobs.core.urls import bare, is_named, is_public, private_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -162,7 +161,6 @@ class GuardedClient(HttpClient):
 
 # --- which addresses may be asked --------------------------------------------------------------------
 
-_PLAIN = re.compile(r"[a-z0-9_.:-]+")  # read alike by all who take URLs apart
 _UNSEEN = (
     "behind a proxy its address can't be checked; if results come from there, list the host in `results.hosts` of "
     "kiejobs.yaml"
@@ -200,7 +198,7 @@ class AddressRule:
         be one of `only`, or typed.
         """
         host = _host(url)
-        if not all(any(_is_meant(host, name) for name in names) for names in self.only):
+        if not all(any(is_named(host, name) for name in names) for names in self.only):
             raise HostRefused(f"{shown(host)} is not a result host that the policy allows")
         if self.private_too:
             return
@@ -235,14 +233,6 @@ def _host(url: str) -> str:
     if parts.username or parts.password:
         raise HostRefused(f"a URL with a user name in it: {shown(url)}")
     return parts.hostname
-
-
-def _is_meant(host: str, name: str) -> bool:
-    """Is `host` the one that a policy names? Case and a final dot don't count (RFC 4343, 1034)."""
-    host, name = host.lower().removesuffix("."), name.lower()
-    if not _PLAIN.fullmatch(host):
-        return False
-    return host.endswith(name[1:]) if name.startswith("*.") else host == name
 
 
 def shown(url: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from kiejobs.core.diagnostics import Diagnostic
 from kiejobs.core.document.nodes import plain_json
 from kiejobs.core.money import credits_text, price_text
+from kiejobs.core.urls import is_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -236,11 +237,9 @@ def _too_many(policy: Policy, jobs: int) -> Iterator[Words]:
 
 def refused_callback(policy: Policy, url: str) -> str | None:
     """Why creates may not name this address; None where they may."""
-    host = (urlsplit(url).hostname or "").lower()
+    host = urlsplit(url).hostname or ""
     names = policy.callback_hosts
-    allowed = names is None or any(
-        host.endswith(name[1:].lower()) if name.startswith("*.") else host == name.lower() for name in names
-    )
+    allowed = names is None or any(is_named(host, name) for name in names)
     return None if allowed else f"{url} is at a host that may not be called back"
 
 
