@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,7 +19,6 @@ from kiejobs.reports.provenance import csv_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from decimal import Decimal
 
     from kiejobs.core.document.nodes import Json
     from kiejobs.core.ledger.ledger import Attempt
@@ -116,19 +116,15 @@ def _tags(attempt: Attempt, tags: Sequence[str]) -> dict[str, Json]:
 
 
 def _credits(attempt: Attempt) -> Decimal:
-    return attempt.committed - len(attempt.other_task_ids) * (
-        attempt.reserved.credits or attempt.committed * 0
-    )
+    twice = len(attempt.other_task_ids) * (attempt.reserved.credits or Decimal(0))
+    return attempt.committed - twice
 
 
 def _period(attempt: Attempt) -> tuple[datetime, datetime]:
     """From the reservation to the end, in full seconds; the end is exclusive."""
-    begins, ends = (_second(attempt.times[name]) for name in ("reserved", "settled"))
+    moments = (datetime.fromisoformat(attempt.times[name]) for name in ("reserved", "settled"))
+    begins, ends = (moment.astimezone(UTC).replace(microsecond=0) for moment in moments)
     return begins, max(ends, begins) + timedelta(seconds=1)
-
-
-def _second(time: str) -> datetime:
-    return datetime.fromisoformat(time).astimezone(UTC).replace(microsecond=0)
 
 
 def _text(moment: datetime) -> str:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from kiejobs.core.diagnostics import Diagnostic, Severity
-from kiejobs.core.document.nodes import leaves
+from kiejobs.core.document.nodes import leaves, texts_in
 from kiejobs.core.document.tree import misprint
 
 if TYPE_CHECKING:
@@ -62,20 +62,12 @@ def misprints(document: Document, parts: Iterable[tuple[Json, Spot]]) -> Iterato
 
 def unrendered(what: str, value: Json, place: Place | None) -> Iterator[Diagnostic]:
     """Braces would be bought."""
-    found = (_TEMPLATE.search(text) for text, _ in _leaves(value) if isinstance(text, str) and "{" in text)
+    found = (_TEMPLATE.search(text) for text in texts_in(value) if "{" in text)
     shown = next((one[0] for one in found if one is not None), None)
     if shown is not None:
         message = f"{what} holds a template, which nothing renders: `{shown[:60]}`"
         hint = f"{_RENDERED}; put it there, or write its value here"
         yield Diagnostic("unrendered-template", message, place, hint)
-
-
-def _leaves(value: Json) -> Iterator[tuple[Json, None]]:
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _leaves(item)
-    else:
-        yield value, None
 
 
 def _dropped(lines: Sequence[str], value: Json, spot: Spot, mark: Spot) -> str:

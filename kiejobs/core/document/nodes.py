@@ -131,6 +131,15 @@ def leaves(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:
         yield value, spot
 
 
+def texts_in(value: Json) -> Iterator[str]:
+    """Every text in a value, at any depth; keys are none."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(item)
+
+
 def plain_json(value: Json) -> Json:
     """The value as it counts: ordinary dicts and lists without places, texts `trimmed`."""
     return with_texts(value, trimmed)

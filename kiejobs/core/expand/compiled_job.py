@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from kiejobs.core.address import address
-from kiejobs.core.document.nodes import plain_json, trimmed
+from kiejobs.core.document.nodes import plain_json, texts_in, trimmed
 from kiejobs.core.models.spec import typed
 from kiejobs.core.template.renderer import NOTHING, OMIT, TemplateProblem, Wish, is_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kiejobs.core.diagnostics import Place
     from kiejobs.core.document.nodes import Json, Spot
@@ -151,17 +151,8 @@ def field_template(name: str, value: Json, spot: Spot, places: Places) -> FieldT
     """Not compiled yet; None where there is nothing to render."""
     if value is None or (isinstance(value, str) and not is_template(value)):
         return None
-    texts = tuple(dict.fromkeys(filter(is_template, _texts(value))))
+    texts = tuple(dict.fromkeys(filter(is_template, texts_in(value))))
     return FieldTemplate(name, value, spot, places, texts) if texts else None
-
-
-def _texts(value: Json) -> Iterator[str]:
-    """Every text in a value, at any depth; keys are none."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)
 
 
 def _filled(value: Json, rendered: Mapping[str, Any]) -> Json:
