@@ -46,10 +46,9 @@ def find_run(space: Workspace, history: History, name: str | None) -> JournalRec
     known = runs_of(history)
     listing = f"`kiejobs runs{space.flag}` lists the runs"
     if not known:
+        hint = f"`kiejobs run{space.flag}` makes the first one"
         if space.has_rehearsals:
             hint = "rehearsals are on record of their own: add --sandbox"
-            raise UsageProblem(f"no run yet in {space.store.name}", hint=hint)
-        hint = f"`kiejobs run{space.flag}` makes the first one"
         raise UsageProblem(f"no run yet in {space.store.name}", hint=hint)
     if name in {None, LATEST}:
         return known[-1]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kiejobs.adapters.media.process import media_process
+from kiejobs.core.document.nodes import texts_in
 from kiejobs.core.fingerprint import canonical, fingerprint
 from kiejobs.core.ledger.uploads import as_sent
 
@@ -60,7 +61,7 @@ class Cards:
         """The request with references to uploads in the place of their addresses, as it is on record."""
         refs: dict[str, str] = {}
         pictures: dict[str, str] = {}
-        for url in _texts(list(task.input.values())) if b"/uploads/" in canonical(dict(task.input)) else ():
+        for url in texts_in(dict(task.input)) if b"/uploads/" in canonical(dict(task.input)) else ():
             upload = sandbox.upload_at(url)
             if upload is not None:
                 refs[url] = f"sha256:{upload[0]}"
@@ -77,9 +78,3 @@ class Cards:
             "take": take + 1,
             "pictures": pictures,
         }
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [text for one in value for text in _texts(one)]
-    return [value] if isinstance(value, str) else []

@@ -209,16 +209,8 @@ def _compiled(
                 from kiejobs.core.expand.typed_matrix import TypedMatrix  # noqa: PLC0415 - rarely
 
                 matrix = TypedMatrix(entry, spec, None if choice is None else choice.is_for(model))
-            found.append(
-                compiled_job(
-                    entry,
-                    spec,
-                    matrix,
-                    checkers[spec.model],
-                    places,
-                    None if choice is None else choice.said_by,
-                )
-            )
+            said_by = None if choice is None else choice.said_by
+            found.append(compiled_job(entry, spec, matrix, checkers[spec.model], places, said_by))
     return found, choices, problems
 
 
