@@ -73,7 +73,6 @@ def webhook_key() -> Secret:
 
 
 def forge_token(name: str) -> Secret:
-    """The token for GitHub's or GitLab's API."""
     return Secret(variable(name))
 
 

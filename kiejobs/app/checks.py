@@ -90,7 +90,6 @@ def judged(space: Workspace, addresses: Iterable[str]) -> dict[str, str]:
 
 
 def has_failed(found: Results) -> bool:
-    """Is any of them an error?"""
     return any(one.verdict == c.FAILED for several in found.values() for one in several)
 
 

@@ -203,7 +203,6 @@ def agreed(values: set[Decimal | None]) -> Decimal | None:
 
 
 def prices_of(loaded: LoadedJobFile, space: Workspace) -> tuple[AgedPrice, ...]:
-    """The prices of the file's models, with their age today."""
     models = dict.fromkeys(loaded.expansion.spec_of)
     return aged_prices(loaded.expansion.prices, models, space.clock().now().date())
 

@@ -34,7 +34,6 @@ HELP_PAGE = __file__.removesuffix("main.py") + "help.txt"
 
 
 def main() -> NoReturn:
-    """The console script's entry."""
     _open_streams()
     code = 0 if sys.argv[1:] in HELP and _prints_help() else _run()
     _says_its_last(sys.stderr)

@@ -29,7 +29,6 @@ from kiejobs.importer.languages import combined
 from kiejobs.importer.newer import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.reports.diagnostics import diagnostics_text
-from kiejobs.reports.documents import json_text
 from kiejobs.reports.model_pages.changes import change_words
 from kiejobs.reports.model_pages.pages import (
     CheckedModel,
@@ -206,12 +205,11 @@ def models_check(pages: Sequence[str], model: str | None, screen: Screen) -> Exi
                 checked.append(found)
             else:
                 problems += found
-    if screen.form == "json":
-        screen.show(json_text(check_document(checked, problems)))
-    elif screen.form == "markdown":
+    if screen.form == "markdown":
         screen.show(check_markdown(checked, problems))
     else:
-        screen.show(check_text(checked, problems, color=screen.color_out))
+        document = partial(check_document, problems=problems)
+        screen.answer(document, partial(check_text, problems=problems), checked)
     return _exit_code(checked, problems)
 
 

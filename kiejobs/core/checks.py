@@ -221,10 +221,8 @@ def _held(check: Check, measured: str | None, expected: str | None, why: str, *,
 
 def _length(check: Check, seen: Measured) -> CheckResult:
     if seen.seconds is None:
-        is_picture = seen.kind == "image"
-        return _skipped(
-            check, "a picture has no length" if is_picture else "the file does not say how long it is"
-        )
+        why = "a picture has no length" if seen.kind == "image" else "the file does not say how long it is"
+        return _skipped(check, why)
     wanted_, within = check.limits.get("seconds"), check.limits["within"]
     low = check.limits.get("at_least", wanted_ and max(wanted_ - within, 0))
     high = check.limits.get("at_most", wanted_ and wanted_ + within)

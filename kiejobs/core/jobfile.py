@@ -45,7 +45,6 @@ _NO_MAP, _NO_LIST = YamlMap(), YamlSeq()
 
 
 def how_to_allow(jobs: int) -> str:
-    """How to allow that many jobs, as part of a hint."""
     if jobs > HIGHEST_MAX_JOBS:
         return "add `--max-jobs NUMBER` to the command"
     return "raise `limits: {max_jobs: …}` in the file or `--max-jobs`"

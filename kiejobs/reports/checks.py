@@ -139,7 +139,6 @@ def breaches_text(breaches: Sequence[Diagnostic], *, color: bool = False) -> str
 
 
 def policy_detail(policy: Policy | None) -> str:
-    """Which policy holds here, and what it rules."""
     if policy is None:
         return "none: the project has no kiejobs.yaml"
     rules = "; ".join(f"{layer.file}: {', '.join(layer.places) or 'no rules'}" for layer in policy.layers)
@@ -174,7 +173,6 @@ def _price(text: str | None) -> str:
 
 
 def locked_text(path: str, lock: Lock, *, written: bool) -> str:
-    """What is in the lock, and what is not."""
     counted = (
         (lock["jobs"], "job"),
         (lock["models"], "model"),

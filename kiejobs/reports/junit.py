@@ -15,7 +15,6 @@ _FORBIDDEN = re.compile("[\ufffe\uffff]")
 
 
 def junit_text(suites: ET.Element) -> str:
-    """The elements as a file."""
     ET.indent(suites)
     text = ET.tostring(suites, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'

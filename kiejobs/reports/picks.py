@@ -60,7 +60,6 @@ def count_words(words: Iterable[str]) -> str:
 
 
 def decision_document(decision: Decision) -> dict[str, Json]:
-    """For a job of a report."""
     pick = decision.pick
     return {
         "verdict": pick.verdict,

@@ -118,7 +118,6 @@ class Budget:
             self.left += credits_
 
     def failed(self, why: str) -> None:
-        """A job failed or was rejected."""
         self.failures += 1
         if self.most_failures is not None and self.failures >= self.most_failures:
             self.stop(StopReason.FAILURES, f"{self.failures} failed; last: {why}")

@@ -268,7 +268,6 @@ class RenderProcess:
         return child.wait()
 
     def failed(self, why: str) -> KiejobsError:
-        """What to raise where templates can't be rendered at all."""
         self.stop()
         return KiejobsError(f"the process that renders templates doesn't work: {why}")
 

@@ -45,7 +45,6 @@ def _digits(text: str) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The likeliest."""
     return next(iter(likely(word, known)), None)
 
 

@@ -73,7 +73,6 @@ class ModelChoice:
 
     @property
     def said_by(self) -> FieldTemplate | str:
-        """The template or the axis."""
         return self.template or _AXIS
 
     def models(self) -> Mapping[str, Place]:
@@ -94,8 +93,6 @@ class ModelChoice:
         return {model: place for model, place in models.items() if model is not None}
 
     def is_for(self, model: str) -> Callable[[Row], bool]:
-        """A test of combinations."""
-
         def test(row: Row) -> bool:
             key = self._key(row)
             if key not in self._known:

@@ -175,7 +175,6 @@ class History:
         return None
 
     def manifest(self, record: JournalRecord) -> bytes:
-        """The manifest that the journals call for."""
         return to_bytes(self.document(record))
 
     def document(self, record: JournalRecord) -> dict[str, Json]:

@@ -70,7 +70,6 @@ class FieldRule:
         return validator(self.schema)
 
     def given(self, request_input: Mapping[str, Json]) -> dict[str, Json]:
-        """What the rule sees of a request."""
         return {name: request_input[name] for name in self.fields if name in request_input}
 
     def holds(self, given: Mapping[str, Json]) -> bool:

@@ -47,7 +47,6 @@ def rows_of_document(changes: Iterable[Mapping[str, Json]]) -> list[PricedRow]:
 
 
 def terms_of_document(document: Mapping[str, Json]) -> Terms:
-    """Of a plan's document."""
     return Terms(**document.get("terms", {}))
 
 
@@ -60,7 +59,6 @@ def is_approved(changes: Sequence[Change], digest: str, terms: Terms = NO_TERMS)
 
 
 def drift(approved: Sequence[PricedRow], now: Sequence[PricedRow]) -> Iterator[Drift]:
-    """What differs, by address."""
     was, is_ = ({row.address: row for row in rows} for rows in (approved, now))
     for address in sorted({*was, *is_}):
         before, after = was.get(address), is_.get(address)

@@ -30,7 +30,6 @@ def is_enough(text: str) -> bool:
 
 
 def reads(text: str) -> Reads | None:
-    """What such a template reads."""
     parts = _parts(text)
     if parts is None:
         return None
@@ -40,7 +39,6 @@ def reads(text: str) -> Reads | None:
 
 
 def render(text: str, shared: Mapping[str, Any], names: Mapping[str, Any]) -> str | None:
-    """As Jinja would render it."""
     parts = _parts(text)
     if parts is None:
         return None

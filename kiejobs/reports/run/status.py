@@ -136,7 +136,6 @@ def statuses_text(
 
 
 def statuses_document(views: Sequence[StatusView], whole: StatusView) -> dict[str, Json]:
-    """Each campaign's, and what they are together."""
     totals = {"counts": dict(whole.counts), "committed": money(whole.committed)}
     statuses = list(map(status_document, views))
     return {"format_version": FORMAT_VERSION, "statuses": statuses, "totals": totals}

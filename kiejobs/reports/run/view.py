@@ -453,7 +453,6 @@ def drift_steps(drifts: Iterable[PriceDrift]) -> list[Step]:
 
 
 def doubt_steps(attempts: Iterable[Attempt], flag: str, *, local: bool = False) -> list[Step]:
-    """For attempts in doubt, from the ledger."""
     steps = []
     for one in attempts:
         stated, advice = None, None
@@ -530,5 +529,4 @@ def drift_words(drift: PriceDrift) -> str:
 
 
 def drift_entry(drift: PriceDrift) -> dict[str, Json]:
-    """For a document."""
     return {**by_fields(drift), "percent": money_or_null(drift.percent)}
