@@ -153,8 +153,8 @@ class JobsApi:
     def _spent(self) -> Decimal:
         """What a failed task cost is given back (documented)."""
         now, failing = self.now(), self.charges.failing
-        failed = (one for one in failing if status_of(one, now, self.speed).state == "fail")
-        return self.charges.total - sum((one.credits for one in failed), Decimal(0))
+        back = (one.credits for one in failing if status_of(one, now, self.speed).state == "fail")
+        return self.charges.total - sum(back, Decimal(0))
 
     def result(self, task_id: str, name: str) -> Content | None:
         """The file of a task that has succeeded, under the name that recordInfo gave it."""

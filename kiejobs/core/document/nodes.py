@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from kiejobs.core.diagnostics import Place
@@ -150,8 +151,8 @@ def with_texts(value: Json, change: Callable[[str], Json]) -> Json:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {name: with_texts(item, change) for name, item in value.items()}
-    return [with_texts(item, change) for item in value] if isinstance(value, list | tuple) else value
+        return dict(zip(value, map(with_texts, value.values(), repeat(change)), strict=True))
+    return list(map(with_texts, value, repeat(change))) if isinstance(value, list | tuple) else value
 
 
 def trimmed(text: str) -> str:

@@ -201,10 +201,10 @@ def _jobs_of(views: Iterable[RunView]) -> dict[str, Json]:
 
 def _by_campaign(view: RunView) -> Iterator[RunView]:
     """The parts of a run, where it was not for one campaign."""
-    campaigns = {address.partition("/")[0]: None for address in view.manifest["jobs"]}
-    if view.manifest["campaign"] is not None or not campaigns:
+    if view.manifest["campaign"] is not None or not view.manifest["jobs"]:
         yield view
         return
+    campaigns = {address.partition("/")[0]: None for address in view.manifest["jobs"]}
     for campaign in campaigns:
         jobs = {at: job for at, job in view.manifest["jobs"].items() if at.startswith(f"{campaign}/")}
         own = [attempt for attempt in view.settled or () if attempt.address in jobs]
