@@ -125,7 +125,7 @@ _SPAN = re.compile(
     rf"|(?:\bmin(?:imum)?|\bmax(?:imum)?|\bleast|\bthan|\bfrom|(?:\bnot|never|cannot|n't)(?: be| use| set| pass| it| to){{0,3}})\.?(?: value)?(?: is| of)?\s*[:=]?\s*-1|不[\u4e00-\u9fff]{{0,4}} ?-1"
 )
 _ASIDE = re.compile(
-    r"(?:[,(|;/] ?)?(?:(?:\b(?:or|either|and|set|use|pass|equals?|values?|of|the|a|an|it|to|be|in|is|can|may|also|must)\b|[\u4e00-\u9fff]{1,8})[: ]*){0,6}"
+    r"(?:[,(|;/] ?)?(?:(?:\b(?:or|either|and|set|use|pass|equals?|values?|of|the|a|an|it|to|be|in|is|can|may|also|must)\b|[\u4e00-\u9fff]{1,8}+)[: ]*+){0,6}"
     r"(?<![a-z0-9.~-])(-1)(?![a-z0-9]|[.:]\d| (?:is |are )?(?:not|never|no longer|invalid|unsupported|excluded|\w{2,6}n't)\b| ?[不无])(?: ?\([^)]*\)|[^\d#,;|()\[]{0,80}?(?=[,;|()\[]|$|(?: or\b| and\b)[^\d#,;|]{0,30}[\d#]))? ?"
 )
 _ZERO = (
