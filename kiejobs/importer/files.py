@@ -46,14 +46,14 @@ _FORMATS_LINE = re.compile(
 )
 _FORMAT = rf"\.?\b(?:(?:image|video|audio)/[a-z0-9.+-]{{1,40}}|{'|'.join(_BY_WORD)})\b"
 _REFUSED = re.compile(
-    rf"(?:\b(?:except|excluding|other than|no|not|cannot)\b|n't\b|不支持|不接受|除了?)(?: (?:for|in|as|be|an?|any|support\w*|accept\w*|allow\w*)){{0,3}}[:\s]*"
+    rf"(?:\b(?:except|excluding|other than|no|not|cannot|unsupported)\b|n't\b|不支持|不接受|除了?)(?: (?:for|in|as|be|an?|any|support\w*|accept\w*|allow\w*|formats?|types?)){{0,3}}[:\s]*"
     rf"{_FORMAT}(?:[\s,/\u3001和]*(?:\b(?:or|and)\b\s*)?{_FORMAT})*"
     rf"|{_FORMAT}(?: (?:and|or) {_FORMAT})?(?: files?| images?| formats?)? (?:is|are)(?:n't| not\b| un| never)",
     re.IGNORECASE,
 )
 _AMOUNT = r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d{1,7}(?:\.\d{1,3})?)\s*"
 _SIZE = re.compile(
-    rf"{_AMOUNT}([KMG])i?B\b|(?:max(?:imum)?|most|up to|exceed|than|within|size|limit)(?: of| is)?[\s:]*{_AMOUNT}(?-i:([MG]))(?=\s*(?:$|[.,;)\u4e00-\u9fff]))",
+    rf"{_AMOUNT}([KMG])i?B\b|(?:max(?:imum)?|most|up to|exceed(?:ing)?|than|within|size|limit|<=?|≤|小于)(?: of| is)?[\s:]*{_AMOUNT}(?-i:([MG]))(?=\s*(?:$|[.,;)/\u4e00-\u9fff]))",
     re.IGNORECASE,
 )
 _POWERS = {"k": 10, "m": 20, "g": 30}

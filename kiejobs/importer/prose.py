@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MOST_CHARACTERS = 6_000
 _KEPT = 2_000  # a page may refer to one description from many fields
 
-_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\.?\d| ?[kmg]b?(?![a-z]))"
+_N = r"(-?\d{1,12}(?:\.\d{1,6})?)(?!\.?\d| ?(?:[kmg]b?|minutes?|mins?|hours?)(?![a-z])| ?分钟)"
 _TO = r"\s*(?:-|(?:up )?to|through|and|~|\.{2,3})\s*"
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _COUNT = rf"(\d{{1,4}}|{'|'.join(_WORDS)})"
@@ -337,10 +337,10 @@ def sentences(prose: str) -> list[str]:
 
 def _of_each(sentence: str) -> tuple[str, str]:
     """The clauses of a sentence about all together, and those about each: `max 10MB per image, up to 5 images`."""
-    if re.match(r"(?:for|in) (?:each|every)\b", sentence):
-        return "", sentence
     clauses = [one.strip() for one in _CLAUSES.split(sentence)]
     each = [one for one in clauses if _EACH.search(one)]
+    if each and each[0] == clauses[0] and not any(map(str.isdigit, each[0])):
+        return "", sentence  # For each shot, ...
     return (", ".join(one for one in clauses if one not in each), ", ".join(each)) if each else (sentence, "")
 
 

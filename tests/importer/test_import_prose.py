@@ -54,6 +54,7 @@ MB = 2**20
         ("限 1500 字符", None, 1500),
         ("不超过2.5k字符", None, None),
         ("视频长度 3-10 秒", None, None),
+        ("Prompt for each shot, at most 500 characters, 6 shots", None, None),
         ("", None, None),
     ],
 )
@@ -111,6 +112,7 @@ def test_lengths(prose: str, least: int | None, most: int | None) -> None:
         ("At most 2.5k", None, None),
         ("max 10M", None, None),
         ("1 到 10 之间的整数", 1, 10),
+        ("Up to 3 minutes", None, None),
         ("0到100之间", 0, 100),
         ("时长 3-15\uff08秒\uff09", 3, 15),
         ("上限 100\uff0c下限 10", 10, 100),
@@ -314,6 +316,11 @@ def test_defaults(prose: str, value: str | None) -> None:
         ("最大 10M", (), 10 * MB),
         ("max 10M; 12M pixels", (), 10 * MB),
         ("Accepts all image types except GIF", (), None),
+        (
+            "Formats: jpg, png. Unsupported formats: gif. Not exceeding 10M",
+            ("image/jpeg", "image/png"),
+            10 * MB,
+        ),
         ("JPEG/PNG, GIF is not supported", ("image/jpeg", "image/png"), None),
         ("Formats: jpg, png, but not webp or gif", ("image/jpeg", "image/png"), None),
         ("支持 jpg、png 格式\uff0c不支持 gif", ("image/jpeg", "image/png"), None),
