@@ -51,7 +51,9 @@ def _completed(first: ImportedModel, other: ImportedModel, page: str) -> Importe
     notes = [f"{page} {also}", *(f"{name}: only {page} has it; left out" for name in extra)]
     files = {one.path: one.value for one in other.facts if one.key == "file"}
     own = [replace(one, value=_file(one, files)) if one.key == "file" else one for one in first.facts]
-    facts = (*(_lent(one) for one in other.facts if one.path and one.key in _LENT), *own)
+    kinds = {(one.path, one.value) for one in first.facts if one.key == "type"}
+    same = {one.path for one in other.facts if one.key == "type" and (one.path, one.value) in kinds}
+    facts = (*(_lent(one) for one in other.facts if one.path in same and one.key in _LENT), *own)
     settling: list[str] = []
     fields, *_ = Settled(facts, settling.append).request()
     properties = {**first.schema["properties"], "input": {**input_, "properties": fields}}

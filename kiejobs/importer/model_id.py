@@ -51,7 +51,8 @@ def model_ids(
         "the example": _distinct(shown),
         "the default": [one for one in listed_models({"default": form.get("default")}) if one not in listed],
     }
-    named["a mention"] = _mentions(prose, named)
+    known = {one for several in named.values() for one in several}
+    named["a mention"] = [one for one in _distinct(map("".join, _NAMED.findall(prose))) if one not in known]
     named["the question"] = [asked.strip()] if asked else []
     candidates = _distinct(one for several in named.values() for one in several)
     named |= {part: _called(called, candidates) for part, called in calls.items()}
@@ -71,12 +72,6 @@ def model_ids(
     taken = [one for one in ids[:MOST_MODELS] if IS_ID.fullmatch(one)]
     is_odd = taken and votes.keys() - set(ids)
     return taken, [f"{words}; taken for {', '.join(taken)}"] if is_odd else [], wrong
-
-
-def _mentions(prose: str, named: dict[str, list[str]]) -> list[str]:
-    """What looks like an id in the prose, and nothing else names it so far."""
-    known = {one for several in named.values() for one in several}
-    return [one for one in _distinct("".join(found) for found in _NAMED.findall(prose)) if one not in known]
 
 
 def _called(called: Any, candidates: list[str]) -> list[str]:

@@ -281,15 +281,16 @@ def _listed(form: Schema, kind: str, claims: Mapping[str, Any]) -> Schema:
 def _asides(form: Schema, kind: Any, claims: Mapping[str, Any], note: Note) -> list[str]:
     """What limits nothing, and is good to know."""
     found: list[str] = []
-    digits = all(_WHOLE.fullmatch(str(value)) for value in form.get("enum", ["x"]))
-    if (kind in {"integer", "number"} or digits) and claims.get("seconds"):
+    is_number, step, each = (
+        kind in {"integer", "number"},
+        claims.get("multipleOf"),
+        claims.get("eachmaxLength"),
+    )
+    if claims.get("seconds") and (is_number or all(map(_WHOLE.fullmatch, map(str, form.get("enum", "x"))))):
         found.append(IN_SECONDS)
-    if kind == "string" and "maxLength" not in form and "eachmaxLength" in claims:
-        found.append(
-            f"Of each part, at most {claims['eachmaxLength']} characters: {_FROM_PROSE}, and not checked."
-        )
-    step = claims.get("multipleOf")
-    if kind in {"integer", "number"} and isinstance(step, float):
+    if kind == "string" and "maxLength" not in form and each is not None:
+        found.append(f"Of each part, at most {each} characters: {_FROM_PROSE}, and not checked.")
+    if is_number and isinstance(step, float):
         found.append(f"In steps of {step}: {_FROM_PROSE}, and not checked.")
     if "said" not in claims or kind not in {"string", "integer", "number", "boolean"}:
         return found

@@ -786,6 +786,7 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
         pictures={"type": "array", "items": item, "description": "Pictures"},
         seconds={"type": "integer", "description": "How long", "default": -1},
         pause={"type": "integer", "description": "-1, or 4 to 15"},
+        count={"type": "string", "example": "5"},
         shot={"type": "object", "properties": {"text": {"type": "string"}}},
     )
     chinese = small(
@@ -798,6 +799,7 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
         },
         seconds={"type": "integer", "description": "时长 4 到 15 秒\uff0c或 -1"},
         pause={"type": "integer", "description": "4 到 15 秒"},
+        count={"type": "integer", "minimum": 1, "maximum": 10**19},
         shot={"type": "object", "properties": {"text": {"type": "string", "description": "最多 500 字"}}},
         more={"type": "string", "description": "仅中文页面有"},
     )
@@ -810,6 +812,7 @@ def test_a_page_in_chinese_completes_the_one_in_english() -> None:
     assert fields["seconds"]["anyOf"] == [{"const": -1}, {"minimum": 4, "maximum": 15}]
     assert (fields["pause"].get("minimum"), fields["pause"]["anyOf"]) == (None, fields["seconds"]["anyOf"])
     assert fields["shot"]["properties"]["text"]["maxLength"] == 500
+    assert fields["count"].keys() == {"title", "type"}
     assert second.models == ()
     assert any("prose says maxLength 500, the schema 900" in note for note in made.notes)
     assert any(note.startswith("more: only") for note in made.notes)
