@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -64,20 +64,16 @@ class ApiRequest:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """`problems` keep one from being taken in; `others` say why an operation is no request of ours."""
-
-    found: list[ApiRequest] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-    others: list[str] = field(default_factory=list)
+Requests: TypeAlias = tuple[list[ApiRequest], list[str], list[str]]
+"""Found ones; problems that keep one from being taken in; others: why an operation is no request of ours."""
 
 
 def requests_of(
     name: str, document: ApiDocument, choice: str | None = None
 ) -> tuple[list[ApiRequest], list[str]]:
     """All requests of the document, or those for one model; problems only where one can't be taken in."""
-    requests = Requests()
+    requests: Requests = ([], [], [])
+    found, problems, others = requests
     for path, item in list(document.root["paths"].items())[:1000]:
         operations = mapping(References(document.root).target(item))
         if isinstance(operations.get("post"), dict):
@@ -85,19 +81,20 @@ def requests_of(
             try:
                 _read(document, place, str(path), operations["post"], choice, requests)
             except (TooManyReferences, RecursionError):
-                requests.problems.append(f"{place}: {_TOO_LARGE}")
+                problems.append(f"{place}: {_TOO_LARGE}")
         else:
             verbs = "/".join(str(one).upper()[:10] for one in operations)
-            requests.others.append(f"{name}: it describes {verbs} {str(path)[:200]}: {_NO_REQUEST}")
-    if requests.found or requests.problems:
-        return requests.found, requests.problems
-    return [], requests.others or [f"{name}: {_NO_REQUEST} in its body"]
+            others.append(f"{name}: it describes {verbs} {str(path)[:200]}: {_NO_REQUEST}")
+    if found or problems:
+        return found, problems
+    return [], others or [f"{name}: {_NO_REQUEST} in its body"]
 
 
 def _read(
     document: ApiDocument, place: str, path: str, operation: Schema, choice: str | None, requests: Requests
 ) -> None:
     """Adds to `requests`."""
+    found, problems, others = requests
     references = References(document.root)
     media = _json_content(references, operation)
     variants = _variants(references.written_out(media.get("schema", {})))
@@ -114,15 +111,14 @@ def _read(
         elif not (choice or _is_create(path)):
             why = ", where kiejobs sends every request; --model ID imports it all the same"
         if why:
-            requests.others.append(f"{place}{why}")
+            others.append(f"{place}{why}")
             continue
         examples = _examples(references, media, variant, prose)
         calls = {"the operation": operation.get("operationId"), "the title": operation.get("summary")}
         shown = next((names for group in examples if (names := [name for name, _ in group])), [])
         ids, notes, wrong = model_ids(fields["model"], shown, calls, prose, document.model, choice)
-        problems = requests.others if choice and not ids else requests.problems
-        problems += [f"{place}: {text}" for text in wrong]
-        requests.found.extend(
+        (others if choice and not ids else problems).extend(f"{place}: {text}" for text in wrong)
+        found.extend(
             ApiRequest(
                 model=model,
                 input=fields["input"],
