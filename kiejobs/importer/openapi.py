@@ -282,9 +282,8 @@ class References:
         return node
 
     def _note(self, text: str) -> None:
-        text = text[:300]
-        if text not in self.notes and len(self.notes) < 50:
-            self.notes.append(text)
+        if text[:300] not in self.notes and len(self.notes) < 50:
+            self.notes.append(text[:300])
 
 
 def _entry(node: Any, name: str) -> Any:

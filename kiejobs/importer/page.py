@@ -108,10 +108,9 @@ def read_page(name: str, text: str, *, imported: str, choice: str | None = None)
         problems += more
         for request in requests:
             left -= request.size
-            try:
+            made: ImportedModel | str = "its schema is nested too deeply"
+            with suppress(RecursionError):
                 made = _model(request, digest, imported) if left >= 0 else "the page is too large"
-            except RecursionError:
-                made = "its schema is nested too deeply"
             if isinstance(made, str):
                 problems.append(f"{name}: {request.model}: {made}")
             else:

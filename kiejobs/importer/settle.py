@@ -264,8 +264,7 @@ def _counted(claims: Mapping[str, Any]) -> Schema:
     least, most, step = claims.get("minimum"), claims.get("maximum"), claims.get("multipleOf", 1)
     if least is None or most is None or least % 1 or most % 1 or step % 1:
         return {}
-    numbers = range(int(least), int(most) + 1, int(step))
-    special = claims.get("special")
+    numbers, special = range(int(least), int(most) + 1, int(step)), claims.get("special")
     apart = [special] if special is not None and special < least else []
     return {"enum": [str(one) for one in [*apart, *numbers]]} if 1 < len(numbers) <= 100 else {}
 

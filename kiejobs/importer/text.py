@@ -285,10 +285,8 @@ def _sections(text: str) -> list[tuple[tuple[str, ...], list[str]]]:
     for full_line in text.splitlines()[:MOST_LINES]:
         line = full_line[:MOST_OF_LINE]
         mark = _FENCED.match(line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and mark[1].startswith(fence):
-            fence = ""
+        if mark and mark[1].startswith(fence):
+            fence = "" if fence else mark[1]
         heading = None if fence or mark else _HEADING.match(line)
         if heading is None:
             found[-1][1].append(line)
