@@ -24,9 +24,9 @@ from kiejobs.app.load import KnownModels
 from kiejobs.core.diagnostics import ExitCode, InvalidJobFile, KiejobsError, UsageProblem
 from kiejobs.core.document.wording import shorten, suggest
 from kiejobs.core.models.changes import model_changes
+from kiejobs.core.models.newer import merged, page_changes
 from kiejobs.core.models.schema_check import MOST_BYTES
 from kiejobs.importer.languages import combined
-from kiejobs.importer.newer import merged, page_changes
 from kiejobs.importer.page import PageReading, read_page
 from kiejobs.reports.diagnostics import diagnostics_text
 from kiejobs.reports.model_pages.changes import change_words

@@ -31,10 +31,10 @@ from kiejobs.core.diagnostics import Cancelled, ExitCode, InvalidJobFile, Spendi
 from kiejobs.core.document.wording import shorten
 from kiejobs.core.ledger.outcomes import Unanswered
 from kiejobs.core.models.changes import model_changes
+from kiejobs.core.models.newer import merged
 from kiejobs.core.models.spec import IS_ID, read_spec
 from kiejobs.core.prices.prose import is_complete, price_in
 from kiejobs.core.prices.table import PriceTable, aged_prices
-from kiejobs.importer.newer import merged
 from kiejobs.importer.page import read_page
 from kiejobs.reports.model_pages.pages import CheckedModel
 from kiejobs.reports.models_sync import PriceNews, SyncView, sync_document, sync_text

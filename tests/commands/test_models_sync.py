@@ -17,8 +17,8 @@ from jsonschema import Draft202012Validator
 from kiejobs.adapters.project.files import model_names, read_schema
 from kiejobs.adapters.project.models import ModelFiles, bundled_prices
 from kiejobs.core.models.changes import model_changes
+from kiejobs.core.models.newer import merged
 from kiejobs.core.prices.prose import SOURCE
-from kiejobs.importer.newer import merged
 from kiejobs.importer.page import read_page
 from kiejobs.sandbox.app import Sandbox
 from kiejobs.sandbox.catalogue import discovered

@@ -13,9 +13,9 @@ from jsonschema import Draft202012Validator
 
 from kiejobs.core.document.checked import formats
 from kiejobs.core.document.nodes import Source
+from kiejobs.core.models.newer import merged
 from kiejobs.core.models.schema_check import read_model
 from kiejobs.core.models.spec import complete, read_spec
-from kiejobs.importer.newer import merged
 from kiejobs.importer.openapi import requests_of
 from kiejobs.importer.page import ImportedModel, read_page
 from kiejobs.importer.text import documents_of

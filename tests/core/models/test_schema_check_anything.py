@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiejobs.core.models.changes import model_changes
+from kiejobs.core.models.newer import merged
 from kiejobs.core.models.spec import complete, files_of, read_spec
 from kiejobs.core.models.validator import RequestChecker
-from kiejobs.importer.newer import merged
 from kiejobs.reports.model_pages.changes import change_words
 from kiejobs.reports.models import ModelView, list_text, show_document, show_text
 from kiejobs.sandbox.jobs import Model

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from kiejobs.core.models.changes import field_changes, model_changes
 from kiejobs.core.models.descriptions import field_description, model_description
-from kiejobs.importer.openapi import fields_in, items_in, mapping
 
 if TYPE_CHECKING:
     from kiejobs.core.models.changes import ModelChange
-    from kiejobs.importer.openapi import Schema
+
+    Schema = dict[str, Any]
 
 _SOURCE, _CLOSED = "x-kiejobs-source", "unevaluatedProperties"
 
@@ -28,7 +28,7 @@ def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
     changes = model_changes(there, merged(made, there)[0])
     if any(one.get("sha256") == made[_SOURCE][0]["sha256"] for one in _sources(there)):
         return changes
-    ours, pages = (fields_in(_input_of(one)) for one in (there, made))
+    ours, pages = (_fields(_input_of(one)) for one in (there, made))
     for name in [name for name in pages if _is_theirs(ours.get(name))]:
         found = field_changes(name, ours[name], pages[name])
         changes += [replace(one, breaking=False, kept=True) for one in found]
@@ -38,11 +38,11 @@ def page_changes(made: Schema, there: Schema) -> list[ModelChange]:
 def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
     """The schema, equal to `there` where nothing is new, and notes. Neither argument is changed."""
     forms = _laid_over(made, there)
-    ours, pages = (fields_in(_input_of(one)) for one in (there, made))
+    ours, pages = (_fields(_input_of(one)) for one in (there, made))
     kept = [name for name, form in pages.items() if _is_theirs(ours.get(name)) and ours[name] != form]
     notes = [f"{name}: kept as it is, since it names a source of its own" for name in kept]
     # Their rules, and those of the page that theirs don't have by title.
-    rules = items_in(_input_of(there).get("allOf"))
+    rules = _input_of(there).get("allOf", [])
     titles = {rule.get("title") for rule in rules if isinstance(rule, dict)}
     rules = [*rules, *(one for one in _input_of(made).get("allOf", ()) if one.get("title") not in titles)]
     bare = {key: value for key, value in forms["input"].items() if key not in {"allOf", _CLOSED}}
@@ -61,8 +61,8 @@ def merged(made: Schema, there: Schema) -> tuple[Schema, list[str]]:
 
 def _laid_over(made: Schema, there: Schema) -> Schema:
     """Their fields where those have a source of their own, the page's with their words otherwise."""
-    old = fields_in(there)
-    fields = {name: _over(form, mapping(old.get(name))) for name, form in made["properties"].items()}
+    old = _fields(there)
+    fields = {name: _over(form, _mapping(old.get(name))) for name, form in made["properties"].items()}
     return fields | {name: form for name, form in old.items() if _is_theirs(form)}
 
 
@@ -75,11 +75,11 @@ def _over(made: Schema, there: Schema) -> Schema:
     form = {**{key: form[key] for key in ("title", "description") if key in form}, **form}
     for key in ("items", "additionalProperties"):
         if isinstance(form.get(key), dict):
-            form[key] = _over(form[key], mapping(there.get(key)))
+            form[key] = _over(form[key], _mapping(there.get(key)))
     if isinstance(form.get("properties"), dict):
         form["properties"] = _laid_over(form, there)
     if "required" in form:  # of their own fields, what they require; in their order
-        old, theirs, pages = fields_in(there), items_in(there.get("required")), form["required"]
+        old, theirs, pages = _fields(there), there.get("required", []), form["required"]
         names = dict.fromkeys([*theirs, *pages])
         form["required"] = [one for one in names if one in (theirs if _is_theirs(old.get(one)) else pages)]
     return form
@@ -94,18 +94,27 @@ def _words(there: Schema, generated: str | None) -> Schema:
 
 
 def _model_description(there: Schema) -> str | None:
-    models = items_in(mapping(fields_in(there).get("model")).get("enum"))
-    output = mapping(there.get("x-kiejobs-output")).get("media_type")
+    models = _fields(there).get("model", {}).get("enum")
+    output = there.get("x-kiejobs-output", {}).get("media_type")
     return model_description(str(models[0]), output) if models and isinstance(output, str) else None
 
 
 def _sources(there: Schema) -> list[Schema]:
-    return [entry for entry in items_in(there.get(_SOURCE)) if isinstance(entry, dict)]
+    return [entry for entry in there.get(_SOURCE, []) if isinstance(entry, dict)]
+
+
+def _fields(schema: Schema) -> Schema:
+    return _mapping(schema.get("properties"))
 
 
 def _input_of(schema: Schema) -> Schema:
-    return mapping(fields_in(schema).get("input"))
+    return _mapping(_fields(schema).get("input"))
+
+
+def _mapping(value: Any) -> Schema:
+    """A field may be `true`, which takes anything."""
+    return value if isinstance(value, dict) else {}
 
 
 def _is_theirs(field: Any) -> bool:
-    return _SOURCE in mapping(field)
+    return _SOURCE in _mapping(field)
