@@ -88,7 +88,9 @@ class _Reader:
         self._about = about
 
     def _says(self, path: Path, source: str = "schema", **claims: Any) -> None:
-        self.facts += [FieldFact(path, key, value, source) for key, value in claims.items()]
+        """None is no claim."""
+        given = [(key, value) for key, value in claims.items() if value is not None]
+        self.facts += [FieldFact(path, key, value, source) for key, value in given]
 
     def _note(self, path: Path) -> Note:
         return lambda text: self._says(path, "note", note=text)
@@ -124,24 +126,17 @@ class _Reader:
             self._field((*path, f"|{number}"), name, one, [])
         if not choices:
             self._keywords(path, name, plain, shown)
-        for key in ("default", "deprecated"):
-            if node.get(key) is not None:
-                self._says(path, **{key: node[key]})
+        self._says(path, default=node.get("default"), deprecated=node.get("deprecated"))
         self._prose(path, name, node, shown)
 
     def _keywords(self, path: Path, name: str, node: Schema, shown: Sequence[Any]) -> None:
         """Type, values, limits, and what is within."""
         note = self._note(path)
         values, kind = values_of(node, type_of(node, note), note)
-        if kind is not None:
-            self._says(path, type=kind)
-        elif not values:
+        if kind is None and not values:
             note(_NOTHING_SAID)
-        if kind == "string" and str(node.get("format")) in _URIS:
-            self._says(path, format="uri")
-        if values:
-            self._says(path, enum=values)
-        self._says(path, **limits_of(node, kind, note))
+        form = "uri" if kind == "string" and str(node.get("format")) in _URIS else None
+        self._says(path, type=kind, format=form, enum=values or None, **limits_of(node, kind, note))
         if kind == "array" and isinstance(node.get("items"), dict):
             self._says(path, items="[]")
             items = [item for value in shown for item in items_in(value)[:50]]
