@@ -188,8 +188,7 @@ def type_of(node: Schema, note: Note) -> str | None:
         return "object"
     if "items" in node:
         return "array"
-    values = [node.get("default"), node.get("example"), *_listed(node)]
-    values += items_in(node.get("examples"))
+    values = [node.get("default"), node.get("example"), *_listed(node), *items_in(node.get("examples"))]
     kinds = {_json_type(value) for value in values if value is not None}
     if kinds == {"integer", "number"}:
         return "number"
@@ -245,11 +244,9 @@ def _as_number(value: Any) -> float | None:
 
 def _listed(node: Schema) -> list[Any]:
     """`enum`, or else what some page makers have for it; `const` is a list of one."""
-    values = values_in(node)
-    if values is not None:
-        return values[:MOST_VALUES]
     entries = [mapping(entry) for entry in items_in(node.get("x-apidog-enum"))]
-    return [entry["value"] for entry in entries if "value" in entry][:MOST_VALUES]
+    values, others = values_in(node), [entry["value"] for entry in entries if "value" in entry]
+    return (others if values is None else values)[:MOST_VALUES]
 
 
 def _numbers(node: Schema, kind: str, note: Note) -> Schema:

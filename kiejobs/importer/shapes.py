@@ -99,8 +99,7 @@ def _choice(shape: Schema, fields: Schema, always: list[str], foreign: list[str]
     }
     narrowed = {name: limits for name, limits in differs.items() if limits}
     barred = [{"required": [name]} for name in foreign if name not in own]
-    barring = {"anyOf": barred} if barred else {}
-    choice: Schema = {"required": required, "properties": narrowed, "not": barring}
+    choice = {"required": required, "properties": narrowed, "not": barred and {"anyOf": barred}}
     return {key: value for key, value in choice.items() if value}
 
 
