@@ -1,4 +1,4 @@
 """The vendor's pages as model schemas. Only the verbs of models import it.
 
-Face: `read_page`, `combined`, `merged`, `page_changes`.
+Face: `read_page`, `combined`.
 """
