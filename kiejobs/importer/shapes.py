@@ -30,7 +30,8 @@ MOST_SHAPES = 20
 _WIDER = {
     "minimum": min, "maximum": max, "minLength": min, "maxLength": max, "minItems": min, "maxItems": max,
 }  # fmt: skip
-_NARROWING = ("enum", "const", *_WIDER, "type")
+_ALIKE = ("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "pattern", "format")
+_NARROWING = ("enum", "const", *_WIDER, *_ALIKE, "type")
 
 
 def one_shape(node: Schema, note: Note) -> tuple[Schema, list[Schema]]:
@@ -107,7 +108,12 @@ def _either(one: Any, other: Any) -> Any:
     """What takes whatever one of the two takes, as far as one schema can."""
     if not isinstance(one, dict) or not isinstance(other, dict) or one == other:
         return other if isinstance(other, dict) else one
-    dropped = {"const", "enum", *_WIDER, *(["default"] if one.get("default") != other.get("default") else [])}
+    dropped = {
+        "const",
+        "enum",
+        *_WIDER,
+        *(key for key in (*_ALIKE, "default") if one.get(key) != other.get(key)),
+    }
     merged = {key: value for key, value in one.items() if key not in dropped}
     for name, wider in _WIDER.items():
         if is_number(one.get(name)) and is_number(other.get(name)):

@@ -731,6 +731,9 @@ def test_what_an_example_leaves_out_is_not_required() -> None:
         ([{"properties": {"a": {}}, "required": ["a"]}, {"properties": {"b": {}}, "required": ["b"]}],
          [{"a": 1}, {"b": 1}], [{}, {"a": 1, "b": 1}]),
         ([{"required": ["a"]}, {"required": ["b"]}], [{"a": 1}, {"b": 1}], [{}, {"a": 1, "b": 1}]),
+        ([{"properties": {"a": {"type": "number", "exclusiveMinimum": 0}}, "required": ["a"]},
+          {"properties": {"a": {"type": "number"}, "b": {}}, "required": ["b"]}],
+         [{"a": 1}, {"b": 1}, {"a": -1, "b": 1}], [{}, {"a": -1}]),
     ],
 )  # fmt: skip
 def test_fields_beside_the_shapes_go_with_each_of_them(shapes: Any, fine: Any, wrong: Any) -> None:
