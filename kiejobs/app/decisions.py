@@ -46,7 +46,7 @@ def named_purchases(
     everything = list(_newest(ledger))
     found: dict[str, Attempt] = {}
     for word in words:
-        takes = chosen((word,), (), space, ledger)
+        takes = chosen((word,), (), space, ledger, or_none=True)
         mine = [a for a in everything if takes(a) and take in {None, a.reserved.take}]
         done = [a for a in mine if a.state is State.SUCCEEDED]
         if not done:

@@ -97,14 +97,17 @@ def usual_files(root: Root) -> list[str]:
 
 
 def chosen(
-    words: Sequence[str], files: Sequence[str], space: Workspace, ledger: Ledger
+    words: Sequence[str], files: Sequence[str], space: Workspace, ledger: Ledger, *, or_none: bool = False
 ) -> Callable[[Attempt], bool]:
-    """A test for attempts. Tags are in job files only: without one UsageProblem, with some as `load` raises."""
+    """A test for attempts. Raises UsageProblem where it could take none, unless it may (`or_none`); and for tags, which are
+    in job files only, without one; with some as `load` raises.
+    """
     selection = read_selection(words)
     if not selection.terms:
         return lambda _: True
     tags_of: TagsOf = _tags_of(files) if "tag" in selection.keys else lambda _: ()
-    _require_any(words, selection.without_ledger(), files, ledger, tags_of)
+    if not or_none:
+        _require_any(words, selection.without_ledger(), files, ledger, tags_of)
     asks_result = "result" in selection.keys
     word = _words_of_picks(space, ledger) if "pick" in selection.keys else None
 
